@@ -1,0 +1,1 @@
+"""The `deleak` skill: features that know the future."""

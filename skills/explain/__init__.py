@@ -1,0 +1,1 @@
+"""The `explain` skill: a failure → causes with evidence and cures."""

@@ -1,0 +1,1 @@
+"""The `migrate` skill: upstream renamed or retyped columns."""

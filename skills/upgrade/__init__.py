@@ -1,0 +1,1 @@
+"""The `upgrade` skill: code that uses what the installed framework no longer has."""

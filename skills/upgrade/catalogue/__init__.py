@@ -1,0 +1,11 @@
+"""What libraries took away, one file a library, each with its `REMOVALS`."""
+
+from __future__ import annotations
+
+from skills.upgrade.catalogue import lightgbm, numpy, pandas, scipy, sklearn, xgboost
+from skills.upgrade.removal import Removal
+
+
+def removals() -> list[Removal]:
+    """Every entry, by library; the first whose symptom is in a traceback is the one it means."""
+    return [entry for library in (lightgbm, numpy, pandas, scipy, sklearn, xgboost) for entry in library.REMOVALS]

@@ -1,0 +1,67 @@
+"""`workbench replay SESSION`: look at a recorded session, or re-verify it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from workbench.cli.console import Console
+from workbench.errors import ExitCode, UsageError
+from workbench.sessions.listing import listing, until
+from workbench.sessions.reader import Session, find_session, read_session
+from workbench.settings import Settings, load_settings
+from workbench.visible import visible
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the options."""
+    parser.add_argument("session", metavar="SESSION", help="a session's directory, its id, or an unambiguous part of the id")
+    parser.add_argument("--check", action="store_true", help="re-execute every deterministic step; exit 4 where one diverges")
+    parser.add_argument("--to", type=int, metavar="STEP", help="only up to and with this step")
+    parser.add_argument("--fork", metavar="STEP", help="a new session from this step (not there yet)")
+    parser.add_argument("--unsafe-no-sandbox", action="store_true", help="re-execute unconfined; for code you trust alone")
+
+
+def run(args: argparse.Namespace, console: Console) -> ExitCode:
+    """Prints or checks one session."""
+    settings = load_settings(args.directory, unsafe_no_sandbox=args.unsafe_no_sandbox)
+    if args.fork is not None:
+        raise UsageError("Forking a session isn't there yet.", "`workbench replay SESSION --check` re-verifies it")
+    if args.to is not None and args.to < 0:
+        raise UsageError(f"{args.to} is not a step.", "steps are counted from 1")
+    session = read_session(find_session(settings.root, settings.state, args.session))
+    return _check(settings, session, args, console) if args.check else _look(session, args, console)
+
+
+def _look(session: Session, args: argparse.Namespace, console: Console) -> ExitCode:
+    if console.json:
+        found = [event.model_dump(mode="json") for event in until(session.events, args.to)]
+        head = session.header.model_dump(mode="json")
+        console.data(json.dumps({"format": 1, "session": head, "outcome": session.outcome, "events": found}, indent=2))
+        return ExitCode.OK
+    for line in listing(session, to=args.to):
+        console.data(line)
+    return ExitCode.OK
+
+
+def _check(settings: Settings, session: Session, args: argparse.Namespace, console: Console) -> ExitCode:
+    from workbench.replay import check
+
+    report = check(settings, session, to=args.to, progress=lambda text: console.say(f"  {visible(text, limit=76)}"))
+    if console.json:
+        console.model(report)
+    else:
+        glyphs = {"same": "✓", "diverged": "✗", "not re-executed": "·"}
+        for one in report.checked:
+            why = f": {visible(one.why, limit=120)}" if one.why else ""
+            console.data(f"{one.seq:>5} {glyphs[one.status]} {one.kind:<11} {one.status}{why}")
+    again = sum(one.status == "same" for one in report.checked)
+    found = report.divergence
+    if found is None:
+        console.say(f"✓ same: {report.events} events, {report.blobs} blobs, {again} steps re-verified")
+        return ExitCode.OK
+    where = f"event {found.seq} ({found.kind}), {visible(found.pointer or '/', limit=200)}"
+    console.say(f"✗ diverged at {where}: {visible(found.why, limit=200)}")
+    for side, value in (("recorded", found.recorded), ("replayed", found.replayed)):
+        console.say(f"  {side}: {visible(json.dumps(value, ensure_ascii=False, default=str), limit=300)}")
+    return ExitCode.DIVERGED

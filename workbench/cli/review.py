@@ -1,0 +1,287 @@
+"""`workbench review` and its headless commands `list`, `show`, `approve`, `request-changes`, `reject`, `apply`.
+
+Parses, calls `workbench.review`, prints. Signing needs a key file that the person names; nothing here finds one by itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel
+
+from workbench.changes import Risk, file_diffs
+from workbench.cli.classify import tell_requirement, tell_risks
+from workbench.cli.console import Console
+from workbench.errors import ExitCode, UsageError
+from workbench.policy import Decision, Requirement
+from workbench.repo import Repo
+from workbench.review import queue, signoff
+from workbench.review.apply import apply
+from workbench.review.signoff import SignOff, Standing, Verdict
+from workbench.settings import Settings, load_settings
+from workbench.visible import visible
+
+_VERDICTS: dict[str, Verdict] = {"approve": "approve", "request-changes": "request-changes", "reject": "reject"}
+_FOR_THE_KEY = ("SSH_AUTH_SOCK", "SSH_ASKPASS", "SSH_ASKPASS_REQUIRE", "DISPLAY", "WAYLAND_DISPLAY", "SSH_SK_PROVIDER", "TERM")
+
+
+class QueueRow(BaseModel):
+    """One queued change, as `review list` has it."""
+
+    id: str
+    digest: str
+    title: str
+    author: str
+    agent: bool
+    use_case: str
+    session: str
+    kinds: list[str]
+    approvals_needed: int
+    proposed_at: datetime
+
+
+class QueueReport(BaseModel):
+    """The JSON of `review list`."""
+
+    format: Literal[1] = 1
+    changes: list[QueueRow]
+
+
+class ShownSignOff(BaseModel):
+    """One valid sign-off on a change."""
+
+    id: str
+    verdict: Verdict
+    reviewer: str
+    role: str
+    at: datetime
+    expires: datetime
+    comment: str
+    answers: list[dict[str, str]]
+
+
+class ShowReport(BaseModel):
+    """The JSON of `review show`."""
+
+    format: Literal[1] = 1
+    id: str
+    digest: str
+    title: str
+    author: str
+    words: str
+    """What the author says about the change; not checked by anyone."""
+    decision: str
+    risks: list[Risk]
+    rules: list[str]
+    requires: Requirement
+    missing: list[str]
+    signoffs: list[ShownSignOff]
+    invalid: list[dict[str, str]]
+    evidence: dict[str, str]
+    diff: list[str]
+
+
+class SignedReport(BaseModel):
+    """The JSON of `approve`, `request-changes` and `reject`."""
+
+    format: Literal[1] = 1
+    change: str
+    signoff: ShownSignOff
+    missing: list[str]
+    """What is still missing before the change may be applied."""
+
+
+class AppliedReport(BaseModel):
+    """The JSON of `review apply`."""
+
+    format: Literal[1] = 1
+    change: str
+    commit: str
+    ref: str
+    signoffs: list[str]
+    already: bool
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the subcommands of `review`."""
+    parser.set_defaults(action=None)
+    actions = parser.add_subparsers(dest="action", metavar="list|show|approve|request-changes|reject|apply")
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print the result as JSON on stdout")
+    actions.add_parser("list", parents=[shared], help="the changes that wait")
+    actions.add_parser("show", parents=[shared], help="one change: risks, what is asked, diff").add_argument("id", metavar="ID")
+    for name in _VERDICTS:
+        one = actions.add_parser(name, parents=[shared], help=f"sign the verdict “{name}” on exactly this change")
+        one.add_argument("id", metavar="ID")
+        one.add_argument("--key", type=Path, metavar="FILE", help="your SSH private key (default: WORKBENCH_KEY)")
+        one.add_argument("--role", metavar="NAME", help="the role you decide in (default: one that is asked for)")
+        one.add_argument("--comment", default="", metavar="TEXT", help="anything you want to say")
+        one.add_argument("--answer", action="append", default=[], metavar="TEXT", help="in the order of the questions, or N=TEXT")
+    one = actions.add_parser("apply", parents=[shared], help="apply a change that the policy and people allow")
+    one.add_argument("id", metavar="ID")
+    one.add_argument("--branch", metavar="NAME", help="the branch to move (default: the settings', else the one checked out)")
+
+
+def run(args: argparse.Namespace, console: Console) -> ExitCode:
+    """The terminal screen without a subcommand, else one headless step."""
+    settings = load_settings(args.directory)
+    if args.action is None:
+        if console.json or not console.interactive:
+            raise UsageError("The review screen needs a terminal.", "without one: `workbench review list`, `show`, `approve`, …")
+        from workbench.tui.review import run_review
+
+        return ExitCode(run_review(settings))
+    with Repo.open(settings.root) as repo:
+        if args.action == "list":
+            return _list(repo, console)
+        if args.action == "show":
+            return _show(repo, args.id, console)
+        if args.action == "apply":
+            return _apply(repo, settings, args, console)
+        return _sign(repo, settings, args, console)
+
+
+def _list(repo: Repo, console: Console) -> ExitCode:
+    rows = [
+        QueueRow(
+            id=queued.id, digest=queued.digest, title=queued.change.title, author=queued.change.author.name,
+            agent=queued.change.author.agent, use_case=queued.use_case, session=queued.session,
+            kinds=[kind.value for kind in queued.classification.kinds], approvals_needed=queued.decision.requires.approvals,
+            proposed_at=queued.proposed_at,
+        )
+        for queued in queue.pending(repo)
+    ]  # fmt: skip
+    if console.json:
+        console.model(QueueReport(changes=rows))
+        return ExitCode.OK
+    for row in rows:
+        who = visible(row.author) + (" (agent)" if row.agent else "")
+        console.data(f"{row.id}  {', '.join(row.kinds) or 'no risk'}  {visible(row.title, limit=100)}  by {who}")
+    console.say(f"{len(rows)} change(s) wait" + ("; `workbench review show ID` shows one" if rows else ""))
+    return ExitCode.OK
+
+
+def _show(repo: Repo, name: str, console: Console) -> ExitCode:
+    queued = queue.get(repo, name)
+    assessment = queue.assess(repo, queued)
+    standing = signoff.valid(repo, queued, datetime.now(UTC), assessment=assessment)
+    missing = signoff.unmet(assessment.decision, standing)
+    diff = _diff(repo, queued)
+    if console.json:
+        console.model(
+            ShowReport(
+                id=queued.id, digest=queued.digest, title=queued.change.title, author=queued.change.author.name,
+                words=queued.change.words, decision=assessment.decision.decision, risks=assessment.classification.risks,
+                rules=assessment.decision.reasons, requires=assessment.decision.requires, missing=missing,
+                signoffs=[_shown(given) for given in (*standing.approvals, *standing.objections)],
+                invalid=[{"id": each, "why": why} for each, why in standing.invalid], evidence=queued.evidence, diff=diff,
+            )
+        )  # fmt: skip
+        return ExitCode.OK
+    _tell(console, queued, assessment.decision, assessment.classification.risks, standing, missing)
+    for line in diff:
+        console.data(visible(line))
+    if queued.change.words:
+        console.data("\nthe author's own words (nobody checked them):")
+        console.data(visible(queued.change.words, newlines=True, limit=4000))
+    return ExitCode.OK
+
+
+def _tell(
+    console: Console, queued: queue.QueuedChange, decision: Decision, risks: list[Risk], standing: Standing, missing: list[str]
+) -> None:  # fmt: skip
+    who = visible(queued.change.author.name) + (" (agent)" if queued.change.author.agent else "")
+    console.data(f"change {queued.id} by {who}: {decision.decision}\n  digest {queued.digest}")
+    tell_risks(console, risks)
+    tell_requirement(console, decision.requires)
+    for given in (*standing.approvals, *standing.objections):
+        said = given.payload
+        console.data(
+            f"  said  {said.verdict} by {visible(said.reviewer)} as {visible(said.role or 'reviewer')} {said.at:%Y-%m-%d %H:%M}"
+        )
+        for answer in said.answers:
+            console.data(f"        {visible(answer.question)} — {visible(answer.answer)}")
+    for name, why in standing.invalid:
+        console.data(f"  void  sign-off {name}: {visible(why)}")
+    for text in missing:
+        console.data(f"  lacks {visible(text)}")
+
+
+def _diff(repo: Repo, queued: queue.QueuedChange) -> list[str]:
+    lines: list[str] = []
+    for file in file_diffs(repo, queued.change):
+        origin = f" (from {file.old_path})" if file.old_path else ""
+        modes = f" mode {file.old_mode} → {file.new_mode}" if file.old_mode != file.new_mode else ""
+        lines.append(f"{file.status} {file.path}{origin}{modes}" + (" (binary)" if file.binary else ""))
+        for hunk in file.hunks:
+            lines.append(hunk.header)
+            lines += [f"{line.mark}{line.text}" for line in hunk.lines]
+    return lines
+
+
+def _sign(repo: Repo, settings: Settings, args: argparse.Namespace, console: Console) -> ExitCode:
+    key = args.key or (Path(settings.review.key) if settings.review.key else None)
+    if key is None:
+        raise UsageError("No key to sign with.", "give your SSH private key with --key FILE, or set WORKBENCH_KEY")
+    queued = queue.get(repo, args.id)
+    questions = queue.assess(repo, queued).decision.requires.questions
+    signed = signoff.sign(
+        repo, queued.id, verdict=_VERDICTS[args.action], key=key, role=args.role, answers=_answers(args.answer, len(questions)),
+        comment=args.comment, environment={name: os.environ[name] for name in _FOR_THE_KEY if name in os.environ},
+        interactive=console.interactive,
+    )  # fmt: skip
+    assessment = queue.assess(repo, queued)
+    standing = signoff.valid(repo, queued, datetime.now(UTC), assessment=assessment)
+    missing = signoff.unmet(assessment.decision, standing)
+    if console.json:
+        console.model(SignedReport(change=queued.id, signoff=_shown(signed), missing=missing))
+        return ExitCode.OK
+    console.data(f"{signed.payload.verdict}: change {queued.id}, signed by {visible(signed.payload.reviewer)} ({signed.id})")
+    for text in missing:
+        console.say(f"still missing: {visible(text)}")
+    if not missing:
+        console.say(f"nothing is missing from people; the session goes on, or apply it with `workbench review apply {queued.id}`")
+    return ExitCode.OK
+
+
+def _answers(given: list[str], questions: int) -> list[str]:
+    """Answers in the order of the questions; `2=TEXT` is the answer to the second."""
+    placed: dict[int, str] = {}
+    for position, text in enumerate(given, 1):
+        match = re.fullmatch(r"(\d{1,2})=(.*)", text, re.DOTALL)
+        number, answer = (int(match[1]), match[2]) if match else (position, text)
+        if number in placed:
+            raise UsageError(f"Question {number} is answered twice.", "give one --answer for each question")
+        placed[number] = answer
+    return [placed.get(number, "") for number in range(1, max([questions, *placed], default=0) + 1)] if placed else []
+
+
+def _apply(repo: Repo, settings: Settings, args: argparse.Namespace, console: Console) -> ExitCode:
+    queued = queue.get(repo, args.id)
+    named = args.branch or settings.loop.branch
+    ref = (named if named.startswith("refs/heads/") else f"refs/heads/{named}") if named else repo.branch()
+    if ref is None:
+        raise UsageError("HEAD is detached, so there is no branch to apply to.", "name one with --branch")
+    done = apply(repo, queued.digest, target_ref=ref, gates=queue.assess(repo, queued).gates)
+    if console.json:
+        console.model(
+            AppliedReport(change=queued.id, commit=done.commit, ref=done.ref, signoffs=list(done.signoffs), already=done.already)
+        )
+    else:
+        console.data(
+            f"{'already ' if done.already else ''}applied change {queued.id} to {visible(done.ref)} as {done.commit[:12]}"
+        )
+    return ExitCode.OK
+
+
+def _shown(given: SignOff) -> ShownSignOff:
+    said = given.payload
+    return ShownSignOff(
+        id=given.id, verdict=said.verdict, reviewer=said.reviewer, role=said.role, at=said.at, expires=said.expires,
+        comment=said.comment, answers=[answer.model_dump() for answer in said.answers],
+    )  # fmt: skip

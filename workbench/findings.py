@@ -1,0 +1,129 @@
+"""What a rule says about a pipeline or a file: findings, in one form for every gate, report and reviewer.
+
+The JSON of these models is an interface (`workbench audit --json`): fields may be added, none renamed or removed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, computed_field, model_validator
+
+
+class Severity(StrEnum):
+    """SARIF's levels; only `error` fails a gate."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Location(_Model):
+    """Where in the workspace: `path` relative to its root with `/`, `line` from 1."""
+
+    path: str
+    line: int | None = None
+    column: int | None = None
+
+
+class MovedCell(_Model):
+    """Proof by re-running: one value of the feature frame or prediction that moved when only the future was changed."""
+
+    kind: Literal["moved-cell"] = "moved-cell"
+    entity: dict[str, str]
+    target_time: str | None = None
+    prediction_time: str | None = None
+    cutoff: str
+    world: str
+    """Which changed world moved it: truncated, poisoned-a, poisoned-b, thinned, thickened."""
+    before: str
+    after: str
+    cohorts: int = 1
+    """Cutoffs at which it moved."""
+    probed: int = 1
+    """Cutoffs that were tried."""
+
+
+class Rows(_Model):
+    """Proof by set operation: rows that break the rule, with a few of them written out."""
+
+    kind: Literal["rows"] = "rows"
+    count: int
+    of: int
+    examples: list[dict[str, str]] = Field(default_factory=list)
+
+
+class Span(_Model):
+    """Two periods on one line of time, and what lies between them; drawn by the reports. Times are ISO 8601, UTC."""
+
+    kind: Literal["span"] = "span"
+    fold: int
+    train_start: str
+    train_end: str
+    train_known: str
+    """When the last training label is known."""
+    test_start: str
+    """The first test prediction is made."""
+    test_end: str
+    needed_gap: str
+    found_gap: str
+
+
+class Measurement(_Model):
+    """Proof by number: what was measured against what was asked."""
+
+    kind: Literal["measurement"] = "measurement"
+    name: str
+    value: float
+    expected: str
+    unit: str = ""
+
+
+class Text(_Model):
+    """Proof in words where none of the other kinds fits."""
+
+    kind: Literal["text"] = "text"
+    text: str
+
+
+Evidence = Annotated[MovedCell | Rows | Span | Measurement | Text, Field(discriminator="kind")]
+
+
+class Finding(_Model):
+    """One thing that is wrong.
+
+    `column` is the feature or column judged, `source` the source cell that was read (`flights.dep_delay`),
+    `lookahead` how far beyond what was known, as a pandas duration (`23h`), `rows` how many rows are touched.
+    """
+
+    rule: str
+    severity: Severity
+    stage: str
+    column: str | None = None
+    source: str | None = None
+    lookahead: str | None = None
+    rows: int | None = None
+    evidence: list[Evidence] = Field(default_factory=list)
+    message: str
+    remedy: str
+    location: Location | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _recompute_fingerprint(cls, value: Any) -> Any:
+        # A printed finding carries its fingerprint; what is read back computes its own and trusts none.
+        return {k: v for k, v in value.items() if k != "fingerprint"} if isinstance(value, dict) else value
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def fingerprint(self) -> str:
+        """Stable over re-runs and over unrelated edits: what is wrong and where, not how much."""
+        what = [self.rule, self.stage, self.column, self.source, self.location.path if self.location else None]
+        return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]

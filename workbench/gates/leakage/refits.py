@@ -1,0 +1,199 @@
+"""Fits again in worlds where only what lies outside a fold's training part has been changed. No rule of its own.
+
+A fold's model may know its training rows and nothing else. So every other row of the feature frame is changed, its features,
+its label, or both (each alone misses some leaks), the training rows are left to the bit, and the fold is fitted again. The
+reference is a fit on the unchanged frame handed over in the same way; how far two such fits are apart by themselves is noise.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from workbench.errors import PipelineError
+from workbench.gates.facts import Audit, Floats, Mask
+from workbench.gates.rule import NotExercised
+from workbench.gates.spans import usable
+from workbench.pipeline.redraw import Draw, redraw
+from workbench.pipeline.runner import Fold, FoldRun
+
+Part = Literal["features", "labels", "features and labels"]
+Values = np.ndarray[Any, Any]
+UP = Draw(direction=1, unseen=False, flipped=1.0, emptied=0.1)
+DOWN = Draw(direction=-1, unseen=False, flipped=0.7, emptied=0.2)
+PROBE_ROWS = 2000
+FRESH = 5
+"""Fresh runs of each kind to confirm a difference where fits aren't reproducible."""
+RELATIVE = 1e-7
+"""Differences below this, relative to the predictions' own spread, are rounding (a BLAS may sum in another order)."""
+
+
+@dataclass(frozen=True)
+class Noise:
+    """How far apart two fits on the same rows are: `largest` and root mean square difference of raw predictions."""
+
+    largest: float
+    typical: float
+    spread: float
+    same_state: bool
+    """Whether the fitted state could be taken and was bit for bit the same."""
+
+    @property
+    def is_stable(self) -> bool:
+        """Whether the differences are rounding."""
+        return self.largest <= RELATIVE * max(self.spread, 1e-300)
+
+    @property
+    def is_small(self) -> bool:
+        """Whether the model is the same for practical purposes: noise below two per cent of the predictions' spread."""
+        return self.typical <= 0.02 * self.spread
+
+
+def chosen_folds(audit: Audit) -> list[int]:
+    """The folds that are fitted again: the one with the fewest training rows, and the latest one.
+
+    Raises NotExercised where no fold has rows on both sides.
+    """
+    folds = usable(audit)
+    if not folds:
+        raise NotExercised("no fold has rows on both sides")
+    small = min(folds, key=lambda i: len(audit.folds[i].train))
+    return list(dict.fromkeys([small, folds[-1]]))
+
+
+def cheapest_fold(audit: Audit) -> int:
+    """The fold with the fewest training rows."""
+    return chosen_folds(audit)[0]
+
+
+def noise(audit: Audit, index: int) -> Noise:
+    """Measured by the base run and its repetition; where these differ, by three more fits on the same frame."""
+    one, two = audit.base.fold_runs[index], audit.repeat.fold_runs[index]
+    if not np.array_equal(one.fold.train, two.fold.train) or not np.array_equal(one.fold.test, two.fold.test):
+        raise NotExercised("the folds change from run to run, so two fits can't be compared")
+    apart = [difference(one.raw, two.raw)]
+    rounding = RELATIVE * spread(one.raw)
+    if apart[0].max(initial=0.0) > rounding:
+        again = audit.once(f"noise {index}", lambda: _again(audit, index))
+        apart += [difference(a, b) for i, a in enumerate(again) for b in again[:i]]
+    return Noise(
+        largest=max(float(pair.max(initial=0.0)) for pair in apart),
+        typical=max(float(np.sqrt((pair**2).mean())) if len(pair) else 0.0 for pair in apart),
+        spread=spread(one.raw),
+        same_state=one.model_digest is not None and one.model_digest == two.model_digest,
+    )
+
+
+def _again(audit: Audit, index: int) -> list[Values]:
+    try:
+        return [fitted(audit, index, audit.frame, "predict").raw for _ in range(3)]
+    except PipelineError:  # it can't be fitted on the frame alone, which leakage/fit-sees-test reports
+        return []
+
+
+def control(audit: Audit, index: int) -> FoldRun:
+    """The fold fitted on the unchanged frame, without the stages before it: the reference for every changed world."""
+    return audit.once(f"control {index}", lambda: fitted(audit, index, audit.frame, "predict"))
+
+
+def refitted(audit: Audit, index: int, part: Part, *, until: Literal["fit", "predict"]) -> FoldRun:
+    """The fold fitted in a world whose other rows are changed. Raises PipelineError (its `stage` says which) where it fails."""
+
+    def compute() -> FoldRun:
+        return fitted(audit, index, changed_frame(audit, index, part), until)
+
+    return audit.once(f"refit {index} {part} {until}", compute)
+
+
+def changed_frame(audit: Audit, index: int, part: Part) -> pd.DataFrame:
+    """The feature frame with every row outside the fold's training part changed; keys, times and groups stay."""
+    frame, prediction = audit.frame, audit.contract.prediction
+    outside: Mask = np.ones(len(frame), dtype=bool)
+    outside[audit.folds[index].train] = False
+    kept = {*audit.keys, prediction.prediction_time, *prediction.groups}
+    draw = UP if part == "features" else DOWN
+    changed: dict[str, pd.Series] = {}
+    for name in frame.columns:
+        is_target = name == prediction.target
+        if name in kept or (is_target and part == "features") or (not is_target and part == "labels"):
+            continue
+        rng = np.random.default_rng([23, index, zlib.crc32(f"{name} {part}".encode())])
+        changed[name] = redraw(frame[name], outside, draw, rng)
+    return frame.assign(**changed)
+
+
+def probe(audit: Audit, index: int) -> pd.DataFrame:
+    """Fixed rows that every refitted model is asked about: test rows of the fold as they are, evenly taken."""
+    test = np.unique(audit.folds[index].test)
+    return audit.frame.iloc[test[:: max(1, len(test) // PROBE_ROWS)]].reset_index(drop=True)
+
+
+def fitted(audit: Audit, index: int, frame: pd.DataFrame, until: Literal["fit", "predict"]) -> FoldRun:
+    """One fresh fit of the fold on the training rows of `frame`."""
+    fold = audit.folds[index]
+    run = audit.pipeline.run(
+        audit.tables,
+        until=until,
+        frame=frame,
+        folds=[Fold(fold.train, fold.test)],
+        probe=probe(audit, index) if until == "predict" else None,
+    )
+    return run.fold_runs[0]
+
+
+def shift(before: Values, after: Values) -> Floats:
+    """`after` minus `before` per row, for `persists`; nothing for classes."""
+    if before.dtype.kind not in "iufb" or after.dtype.kind not in "iufb":
+        return np.zeros(len(before))
+    return after.astype("float64") - before.astype("float64")
+
+
+def persists(direction: Floats, reference: Callable[[], Values], changed: Callable[[], Values]) -> bool:
+    """Whether what one changed run showed (`direction`: its predictions minus the reference's) comes again in fresh runs.
+
+    For fits that aren't reproducible: a single difference says little there. Fresh runs of both kinds are measured along
+    the direction, and have to lie apart by eight standard errors.
+    """
+    if not np.isfinite(direction).all() or not (direction != 0).any():
+        return False
+    unit = direction / np.sqrt((direction**2).sum())
+    honest, other = (
+        np.array([float(np.asarray(run(), dtype="float64") @ unit) for _ in range(FRESH)]) for run in (reference, changed)
+    )
+    error = float(np.sqrt((honest.var(ddof=1) + other.var(ddof=1)) / FRESH))
+    return bool(other.mean() - honest.mean() > 8 * error)
+
+
+def difference(one: Values, two: Values) -> Floats:
+    """Absolute difference per row; for classes 1 where they differ. Missing equals missing."""
+    if one.dtype.kind in "iufb" and two.dtype.kind in "iufb":
+        a, b = one.astype("float64"), two.astype("float64")
+        both = np.isnan(a) & np.isnan(b)
+        with np.errstate(invalid="ignore"):
+            apart = np.abs(a - b)
+        apart[both | (a == b)] = 0.0
+        return np.where(np.isnan(apart), np.inf, apart)
+    differ: Floats = (one.astype(object) != two.astype(object)).astype("float64")
+    return differ
+
+
+def spread(predictions: Values) -> float:
+    """Standard deviation of predictions, or their size where they are all alike; 1 for classes."""
+    if predictions.dtype.kind not in "iufb":
+        return 1.0
+    numbers = predictions.astype("float64")
+    numbers = numbers[np.isfinite(numbers)]
+    if not len(numbers):
+        return 1.0
+    return float(numbers.std()) or float(np.abs(numbers).max()) or 1.0
+
+
+def moved(before: Values, after: Values, floor: Noise) -> Mask:
+    """Rows whose prediction moved by more than rounding and more than three times what noise alone did."""
+    apart = difference(before, after)
+    return apart > max(RELATIVE * max(spread(before), floor.spread), 3.0 * floor.largest)

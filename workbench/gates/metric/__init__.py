@@ -1,0 +1,1 @@
+"""Rules about scores that can't be believed or aren't good enough."""

@@ -1,0 +1,1 @@
+"""Rules about tables that are not what the contract says."""

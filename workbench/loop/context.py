@@ -1,0 +1,118 @@
+"""What every node works with: the workspace, its repository, the session's writer, the driver. Made once per command."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from workbench.changes import Author, Change, file_diffs
+from workbench.loop import trees
+from workbench.loop.drivers import Driver
+from workbench.repo import Identity, Repo
+from workbench.sessions.events import event
+from workbench.sessions.reader import blob_path
+from workbench.sessions.writer import SessionWriter
+from workbench.settings import Settings
+from workbench.skills.run import SkillContext, SkillRun, run_skill
+
+
+@dataclass
+class LoopContext:
+    """`say` gets one line at a time for the person who watches; everything it says is also on record or derived from it."""
+
+    settings: Settings
+    repo: Repo
+    writer: SessionWriter
+    driver: Driver
+    use_case: str
+    target: str
+    """The branch (full ref) that accepted changes are applied to."""
+    say: Callable[[str], None] = field(default=lambda text: None)
+
+    @property
+    def session_id(self) -> str:
+        """The session's name, which is also LangGraph's thread id."""
+        return self.writer.header.id
+
+    def record(self, kind: str, **fields: Any) -> None:
+        """Appends one event; it is on disk when this returns."""
+        self.writer.append(event(kind, **fields))
+
+    def blob(self, value: object) -> str:
+        """Keeps a JSON value; returns the SHA-256 it is kept under."""
+        return self.writer.blob(json.dumps(value, sort_keys=True, indent=1, default=str))
+
+    def read_blob(self, sha: str) -> Any:
+        """The JSON value kept under that SHA-256."""
+        return json.loads(self.blob_bytes(sha))
+
+    def blob_bytes(self, sha: str) -> bytes:
+        """What is kept under that SHA-256."""
+        return blob_path(self.writer.directory, sha).read_bytes()
+
+    def skill(self, name: str, tree: str, given: Mapping[str, Any], *, step: int) -> SkillRun:
+        """Runs a skill on a checkout of `tree` and records exactly what ran, on what, with which answer."""
+        self.say(f"{name} …")
+        root = trees.checkout(self.settings, self.repo, tree)
+        context = SkillContext(self.settings, root, self.use_case, tree=tree, progress=self.say)
+        run = run_skill(context, name, given)
+        self.record(
+            "skill",
+            step=step,
+            node=name,
+            name=name,
+            version=run.version,
+            tree=run.tree_id,
+            code=tree,
+            ok=run.ok,
+            input=self.blob(run.input),
+            output=self.blob(run.output),
+            seconds=round(run.seconds, 3),
+        )
+        return run
+
+    def record_change(self, step: int, node: str, change: Change) -> None:
+        """Records a change with its diff for people, and keeps its trees from git's garbage collection."""
+        self._keep(change)
+        diffs = file_diffs(self.repo, change)
+        self.record(
+            "change",
+            step=step,
+            node=node,
+            base=change.base,
+            result=change.result,
+            digest=change.digest,
+            title=change.title,
+            words=change.words,
+            author=change.author.model_dump(mode="json"),
+            files=[diff.path for diff in diffs],
+            diff=self.blob([asdict(diff) for diff in diffs]),
+        )
+
+    def _keep(self, change: Change) -> None:
+        # A replay needs every tree of the session a month later; nothing else in git may refer to them.
+        ref = f"refs/workbench/sessions/{self.session_id}"
+        before = self.repo.refs(ref).get(ref)
+        parents = [before] if before else [self.writer.header.base]
+        who = Identity(change.author.name, change.author.email)
+        self.repo.commit(change.result, parents, change.title, author=who, ref=ref, expect=before)
+
+    def budget_spent(self, step: int, seconds: float) -> str:
+        """Which budget is spent, in words; empty while none is."""
+        limits = self.settings.loop
+        if step > limits.max_steps:
+            return f"the session's {limits.max_steps} steps are used up"
+        if seconds > limits.wall_seconds:
+            return f"the session's {limits.wall_seconds} s of active time are used up"
+        return ""
+
+
+AGENT = Author(name="workbench playbook", email="playbook@agent.invalid", agent=True)
+
+
+def fingerprint(*parts: object) -> str:
+    """The same failure has the same fingerprint, whenever it comes back."""
+    return hashlib.sha256(json.dumps([str(part) for part in parts]).encode()).hexdigest()[:16]

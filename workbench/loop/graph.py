@@ -1,0 +1,140 @@
+"""The graph: which node follows which. The only importer of LangGraph.
+
+    build ──ok──▶ settle ──▶ gate ──pass──▶ settle ──▶ deploy ──▶ end
+      │             └▶ propose ▶ build │        └▶ ask ▶ hear ▶ land ▶ build
+      └─failed─▶ diagnose ▶ fix ▶ build ◀─failed┘
+
+The graph is orchestration and not a boundary: whoever jumps into `land` or `deploy`, or resumes twice, finds functions
+there that verify for themselves.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+# Loading a checkpoint would otherwise be allowed to construct arbitrary objects (CVE-2026-28277); LangGraph reads this
+# when it is first imported, and has no other switch for it.
+os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
+
+from langgraph.checkpoint.sqlite import SqliteSaver
+from langgraph.graph import END, START, StateGraph
+from langgraph.types import Command, interrupt
+
+from workbench.loop import nodes
+from workbench.loop.state import LoopState
+
+if TYPE_CHECKING:
+    from workbench.loop.context import LoopContext
+
+RECURSION_LIMIT = 1000
+
+
+class Loop:
+    """The compiled graph of one session, on its own SQLite checkpoint file."""
+
+    def __init__(self, ctx: LoopContext, checkpoints: Path) -> None:
+        self._ctx = ctx
+        self._connection = sqlite3.connect(checkpoints, check_same_thread=False)
+        self._graph = _graph(ctx).compile(checkpointer=SqliteSaver(self._connection))
+        self._config: Any = {"configurable": {"thread_id": ctx.session_id}, "recursion_limit": RECURSION_LIMIT}
+
+    def close(self) -> None:
+        """Closes the checkpoint file."""
+        self._connection.close()
+
+    def start(self, state: LoopState) -> LoopState:
+        """Runs from the beginning until it ends or waits for a person; returns the state it stopped in."""
+        return self._invoke(state)
+
+    def resume(self) -> LoopState:
+        """Goes on where the session stopped: after a kill at the node it was in, after a question by looking again."""
+        snapshot = self._graph.get_state(self._config)
+        if snapshot.interrupts:
+            return self._invoke(Command(resume={snapshot.interrupts[0].id: "look"}))
+        return self._invoke(None) if snapshot.next else self.state()
+
+    def state(self) -> LoopState:
+        """The state as the checkpointer has it; empty for a session that never took a step."""
+        return cast(LoopState, self._graph.get_state(self._config).values or {})
+
+    @property
+    def waiting(self) -> bool:
+        """True where the session stands at a person."""
+        return bool(self._graph.get_state(self._config).interrupts)
+
+    def _invoke(self, given: object) -> LoopState:
+        self._graph.invoke(given, self._config, durability="sync", version="v2")
+        return self.state()
+
+
+def _graph(ctx: LoopContext) -> Any:
+    graph: Any = StateGraph(LoopState)
+    for name, node in nodes.NODES.items():
+        graph.add_node(name, _counted(ctx, name, node))
+    graph.add_node("hear", _hear)
+    graph.add_edge(START, "build")
+    graph.add_conditional_edges("build", _unless_over(_after_build), ["diagnose", "settle", END])
+    graph.add_conditional_edges("settle", _unless_over(_after_settle), ["propose", "gate", "deploy", "ask", END])
+    graph.add_conditional_edges("propose", _unless_over(lambda state: "build"), ["build", END])
+    graph.add_conditional_edges("gate", _unless_over(_after_gate), ["diagnose", "settle", END])
+    graph.add_conditional_edges("diagnose", _unless_over(lambda state: "fix"), ["fix", END])
+    graph.add_conditional_edges("fix", _unless_over(_after_fix), ["build", "fix", END])
+    graph.add_conditional_edges("ask", _unless_over(lambda state: "hear"), ["hear", END])
+    graph.add_edge("hear", "land")
+    graph.add_conditional_edges("land", _unless_over(_after_land), ["hear", "build", END])
+    graph.add_edge("deploy", END)
+    return graph
+
+
+def _hear(state: LoopState) -> LoopState:
+    # The answer itself carries nothing: `land` looks at what is signed. One question a node, and nothing else in it.
+    interrupt({"change": state["queued"]})
+    return {}
+
+
+def _counted(ctx: LoopContext, name: str, node: nodes.Node) -> Callable[[LoopState], LoopState]:
+    def run(state: LoopState) -> LoopState:
+        step = state.get("step", 0) + 1
+        spent = ctx.budget_spent(step, state.get("seconds", 0.0))
+        if spent:
+            ctx.record("budget", step=step, node=name, spent=spent)
+            return {"outcome": "budget", "reason": spent}
+        begin = time.monotonic()
+        changed = node(ctx, {**state, "step": step})
+        return {**changed, "step": step, "seconds": state.get("seconds", 0.0) + time.monotonic() - begin}
+
+    return run
+
+
+def _unless_over(route: Callable[[LoopState], str]) -> Callable[[LoopState], str]:
+    return lambda state: END if state.get("outcome") else route(state)
+
+
+def _after_build(state: LoopState) -> str:
+    return "diagnose" if state.get("failure") else "settle"
+
+
+def _after_settle(state: LoopState) -> str:
+    if state.get("proposals"):
+        return "propose"
+    report = state.get("report")
+    if report is None or report["tree"] != state["tree"]:
+        return "gate"
+    return "deploy" if state["tree"] == state["landed"] else "ask"
+
+
+def _after_gate(state: LoopState) -> str:
+    return "diagnose" if state.get("failure") else "settle"
+
+
+def _after_fix(state: LoopState) -> str:
+    return "build" if state["fixes"][-1]["changed"] else "fix"
+
+
+def _after_land(state: LoopState) -> str:
+    return "hear" if state.get("queued") else "build"

@@ -1,0 +1,184 @@
+"""The session's net change: what it is, what the policy asks for, into the queue, and onto the branch.
+
+Judged is always the sum since the branch's own tree, never the newest slice. Everything here calls `changes`, `policy`
+and `review`; the decisions are theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from workbench.changes import Author, Change, Classification, classify
+from workbench.errors import Refusal
+from workbench.loop.context import AGENT, LoopContext
+from workbench.loop.state import LoopState, Proposal
+from workbench.policy import Decision, load_policy
+from workbench.policy.rules import LEAK_GATES
+from workbench.repo import Repo
+from workbench.review import apply, ledger, queue, signoff
+from workbench.review.gates import GATES, GateEvidence, missing_gates
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The net change, what it is and what is asked for."""
+
+    change: Change
+    classification: Classification
+    decision: Decision
+
+    @property
+    def kinds(self) -> str:
+        """The kinds of risk, for people."""
+        return ", ".join(self.classification.kinds) or "no risk"
+
+
+@dataclass(frozen=True)
+class Said:
+    """What people said of a queued change."""
+
+    verdict: str
+    reviewers: list[str]
+    signoffs: list[str]
+    comment: str
+
+
+def judge(ctx: LoopContext, state: LoopState) -> Judged:
+    """Classifies landed → tree and asks the policy of the landed tree."""
+    titles = [proposal["title"] for proposal in state.get("authors", [])] + state.get("summaries", [])
+    change = Change(
+        base=state["landed"],
+        result=state["tree"],
+        author=author_of(state.get("authors", [])),
+        title=(titles[0] if len(titles) == 1 else f"{ctx.use_case}: {len(titles)} steps of session {ctx.session_id}"),
+        words="\n".join(f"- {title}" for title in titles),
+    )
+    classification = classify(ctx.repo, change)
+    policy = load_policy(ctx.repo, state["landed"])
+    decision = policy.decide(
+        classification.risks, author=change.author, use_cases=classification.use_cases, size=classification.size,
+        undeliverable=classification.undeliverable,
+    )  # fmt: skip
+    return Judged(change, classification, decision)
+
+
+def author_of(proposals: Sequence[Proposal]) -> Author:
+    """Who wrote the net change: the agent, or whoever made the proposal it took in, who may then not sign it."""
+    if not proposals:
+        return AGENT
+    return Author(name=proposals[-1]["name"], email=proposals[-1]["email"], agent=True)
+
+
+def record_judgement(ctx: LoopContext, state: LoopState, node: str, judged: Judged) -> None:
+    """Puts on record what the change is and what the policy asks for it."""
+    decision = judged.decision
+    ctx.record(
+        "classified",
+        step=state["step"],
+        node=node,
+        digest=judged.change.digest,
+        base=judged.change.base,
+        result=judged.change.result,
+        author=judged.change.author.model_dump(mode="json"),
+        decision=decision.decision,
+        risks=[risk.model_dump(mode="json") for risk in judged.classification.risks],
+        rules=[rule.model_dump(mode="json") for rule in decision.rules],
+        requires=decision.requires.model_dump(mode="json"),
+        policy=decision.policy_digest,
+    )
+
+
+def gate_report(ctx: LoopContext, state: LoopState, required: Sequence[str]) -> bytes | None:
+    """A gate report on exactly the session's tree in which the `required` gates passed; None where they don't.
+
+    The report of a full audit serves where there is one; else the required gates are run, and those alone.
+    """
+    known = state.get("report")
+    if known is not None and known["tree"] == state["tree"]:
+        content = ctx.blob_bytes(known["blob"])
+    elif required:
+        names = sorted({gate for name in required for gate in (LEAK_GATES if name == "leakage" else [name])})
+        run = ctx.skill("audit", state["tree"], {"gates": names}, step=state["step"])
+        report = run.output["report"]
+        blob = ctx.blob(report)
+        ctx.record(
+            "gate", step=state["step"], node="settle", tree=state["tree"], verdict=report["verdict"], report=blob, gates=names
+        )
+        content = ctx.blob_bytes(blob)
+    else:
+        return b""
+    return None if missing_gates(required, GateEvidence.from_report(content), state["tree"]) else content
+
+
+def enqueue(ctx: LoopContext, judged: Judged, report: bytes) -> queue.QueuedChange:
+    """Puts the change with its gate report into the queue; the same change twice is one entry."""
+    return queue.propose(
+        ctx.repo,
+        judged.change,
+        judged.classification,
+        judged.decision,
+        {GATES: report} if report else {},
+        use_case=ctx.use_case,
+        session=ctx.session_id,
+    )
+
+
+def person_said(ctx: LoopContext, change_id: str) -> Said | None:
+    """What stands signed about the change, or None while the policy still waits for somebody.
+
+    Only for saying so: `apply` looks at every signature again.
+    """
+    queued = queue.get(ctx.repo, change_id)
+    done = next(
+        (entry for entry in ledger.entries(ctx.repo) if isinstance(entry, ledger.Applying) and entry.queued == queued.commit),
+        None,
+    )
+    if done is not None:
+        named = [found for found in signoff.signoffs(ctx.repo, queued.id)[0] if found.id in done.signoffs]
+        return Said("approve", _names(named), list(done.signoffs), "")
+    assessment = queue.assess(ctx.repo, queued)
+    standing = signoff.valid(ctx.repo, queued, datetime.now(UTC), assessment=assessment)
+    if standing.objections:
+        first = standing.objections[0].payload
+        return Said(first.verdict, _names(standing.objections), [found.id for found in standing.objections], first.comment)
+    if signoff.unmet(assessment.decision, standing):
+        return None
+    comment = "; ".join(found.payload.comment for found in standing.approvals if found.payload.comment)
+    return Said("approve", _names(standing.approvals), [found.id for found in standing.approvals], comment)
+
+
+def apply_queued(ctx: LoopContext, change_id: str) -> apply.Application:
+    """Onto the branch through the one trusted function, which verifies everything again; raises what it raises."""
+    queued = queue.get(ctx.repo, change_id)
+    report = queue.evidence(ctx.repo, queued).get(GATES)
+    gates = GateEvidence.from_report(report) if report else None
+    return apply.apply(ctx.repo, queued.id, target_ref=ctx.target, gates=gates)
+
+
+def _names(signed: Sequence[signoff.SignOff]) -> list[str]:
+    return [found.payload.reviewer for found in signed]
+
+
+def merge(repo: Repo, ours: str, base: str, theirs: str) -> str:
+    """Our tree with what changed from `base` to `theirs`, path by path.
+
+    Raises Refusal where both sides changed the same path differently.
+    """
+    mine, before, after = repo.list_tree(ours), repo.list_tree(base), repo.list_tree(theirs)
+    merged = dict(mine)
+    for path in sorted(before.keys() | after.keys()):
+        if before.get(path) == after.get(path):
+            continue
+        if mine.get(path) == after.get(path):
+            continue
+        if mine.get(path) != before.get(path):
+            raise Refusal(
+                f"The proposal and this session both changed {path}.", "rebase the proposal onto the branch and try again"
+            )
+        if path in after:
+            merged[path] = after[path]
+        else:
+            merged.pop(path, None)
+    return repo.tree_from(merged)

@@ -1,0 +1,208 @@
+"""What each node of the graph does. A node does one thing, records it, and returns what changed in the state.
+
+Nothing here is a boundary: whether a change may be applied is decided by `review.apply`, whether a model may become
+champion by `release.promotion`, and both verify for themselves. A node that is run again after a kill finds its effect
+already there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from workbench.changes import Change, classify
+from workbench.errors import Refusal
+from workbench.loop import net
+from workbench.loop.context import AGENT, LoopContext, fingerprint
+from workbench.loop.drivers import NoCure, Repair
+from workbench.loop.state import Fix, LoopState
+
+Node = Callable[[LoopContext, LoopState], LoopState]
+
+
+def build(ctx: LoopContext, state: LoopState) -> LoopState:
+    """Runs the pipeline from data to scores on the session's tree."""
+    run = ctx.skill("build", state["tree"], {}, step=state["step"])
+    output = run.output
+    ok = bool(output["ok"])
+    blob = ctx.blob(output)
+    error = output.get("error") or {}
+    scores = _plain(output.get("scores"))
+    ctx.record(
+        "build", step=state["step"], node="build", ok=ok, tree=state["tree"], output=blob, scores=scores,
+        error=str(error.get("message", "")),
+    )  # fmt: skip
+    if ok:
+        ctx.say("build ok: " + ", ".join(f"{name} {value:.3g}" for name, value in scores.items()))
+        return {"failure": None}
+    ctx.say(f"build failed: {error.get('message', 'no reason given')}")
+    failed = fingerprint("build", error.get("stage"), error.get("message"))
+    return {"failure": {"kind": "build", "blob": blob, "fingerprint": failed}}
+
+
+def settle(ctx: LoopContext, state: LoopState) -> LoopState:
+    """Applies the net change if, and only if, the policy allows it without a person and the gates it names passed."""
+    if state["tree"] == state["landed"]:
+        return {}
+    judged = net.judge(ctx, state)
+    net.record_judgement(ctx, state, "settle", judged)
+    if judged.decision.decision == "block":
+        return {"outcome": "blocked", "reason": f"the policy blocks this change ({judged.kinds})"}
+    if judged.decision.decision != "allow":
+        return {}
+    report = net.gate_report(ctx, state, judged.decision.requires.gates)
+    if report is None:
+        return {}
+    queued = net.enqueue(ctx, judged, report)
+    applied = net.apply_queued(ctx, queued.id)
+    ctx.record("applied", step=state["step"], node="settle", change=queued.id, commit=applied.commit, by="policy")
+    ctx.say(f"applied without a person: the policy asks nobody for {judged.kinds}")
+    return {"landed": state["tree"], "signed": [], "summaries": []}
+
+
+def propose(ctx: LoopContext, state: LoopState) -> LoopState:
+    """Takes the next proposal into the session's tree; a conflict is refused, never resolved by guessing."""
+    proposal, rest = state["proposals"][0], state["proposals"][1:]
+    tree = net.merge(ctx.repo, state["tree"], proposal["base"], proposal["result"])
+    author = net.author_of([proposal])
+    ctx.record_change(state["step"], "propose", Change(base=state["tree"], result=tree, author=author, title=proposal["title"]))
+    ctx.say(f"took in the proposal “{proposal['title']}” by {proposal['name']}")
+    return {"tree": tree, "proposals": rest, "authors": [*state.get("authors", []), proposal], "report": None}
+
+
+def gate(ctx: LoopContext, state: LoopState) -> LoopState:
+    """Every deterministic gate on the session's tree."""
+    run = ctx.skill("audit", state["tree"], {}, step=state["step"])
+    report = run.output["report"]
+    blob = ctx.blob(report)
+    ctx.record("gate", step=state["step"], node="gate", tree=state["tree"], verdict=report["verdict"], report=blob)
+    if report["verdict"] == "pass":
+        ctx.say("all gates pass")
+        return {"failure": None, "report": {"tree": state["tree"], "blob": blob}}
+    errors = [finding for finding in report["findings"] if finding["severity"] == "error"]
+    for finding in errors:
+        ctx.say(f"gate: {finding['message']}")
+    for entry in report["gates"]:
+        if entry["status"] in ("not exercised", "error"):
+            ctx.say(f"gate {entry['name']}: {entry['status']}: {entry.get('reason', '')}")
+    failed = fingerprint("gate", *sorted(finding["fingerprint"] for finding in errors))
+    return {"failure": {"kind": "gate", "blob": blob, "fingerprint": failed}, "report": None}
+
+
+def diagnose(ctx: LoopContext, state: LoopState) -> LoopState:
+    """Turns the failure into causes with evidence, the one that blocks first at the front."""
+    failure = state["failure"]
+    assert failure is not None
+    text = ctx.read_blob(str(failure["blob"]))
+    given = {"error": text["error"]} if failure["kind"] == "build" else {"report": text}
+    run = ctx.skill("explain", state["tree"], given, step=state["step"])
+    diagnoses = list(run.output["diagnoses"])
+    for diagnosis in diagnoses[:1]:
+        ctx.say(f"diagnosis: {diagnosis['message']}")
+    ctx.record("diagnosis", step=state["step"], node="diagnose", diagnoses=diagnoses)
+    return {"diagnoses": diagnoses}
+
+
+def fix(ctx: LoopContext, state: LoopState) -> LoopState:
+    """Asks the driver for the next repair and lets its skill propose a change to the session's tree."""
+    failure = state["failure"]
+    assert failure is not None
+    answer = ctx.driver(str(failure["fingerprint"]), state.get("diagnoses", []), state.get("fixes", []))
+    if not isinstance(answer, Repair):
+        outcome = "no-cure" if isinstance(answer, NoCure) else "stuck"
+        return {"outcome": outcome, "reason": answer.reason}  # type: ignore[typeddict-item]
+    ctx.say(f"repair: {answer.skill}")
+    run = ctx.skill(answer.skill, state["tree"], dict(answer.input), step=state["step"])
+    output = run.output
+    tried: Fix = {"failure": str(failure["fingerprint"]), "skill": answer.skill, "tree": state["tree"], "changed": False}
+    edits = output.get("edits") or {}
+    if not output.get("ok", True) or not edits:
+        ctx.say(f"{answer.skill} has no cure: {output.get('summary') or output.get('reason') or 'nothing to change'}")
+        return {"fixes": [*state.get("fixes", []), tried]}
+    tree = ctx.repo.write_tree(state["tree"], {path: None if text is None else text.encode() for path, text in edits.items()})
+    summary = str(output["summary"])
+    change = Change(base=state["tree"], result=tree, author=AGENT, title=summary)
+    ctx.record_change(state["step"], "fix", change)
+    kinds = ", ".join(classify(ctx.repo, change).kinds) or "no risk"
+    ctx.say(f"{answer.skill}: {summary} (a change of: {kinds})")
+    repaired: Fix = {**tried, "tree": tree, "changed": True}
+    return {
+        "tree": tree,
+        "fixes": [*state.get("fixes", []), repaired],
+        "summaries": [*state.get("summaries", []), summary],
+        "report": None,
+    }
+
+
+def ask(ctx: LoopContext, state: LoopState) -> LoopState:
+    """Puts the net change into the queue; the graph then stops at a person."""
+    judged = net.judge(ctx, state)
+    report = net.gate_report(ctx, state, [])
+    if report is None:
+        return {"outcome": "failed", "reason": "no gate report on exactly this tree"}
+    queued = net.enqueue(ctx, judged, report)
+    requires = judged.decision.requires.model_dump(mode="json")
+    ctx.record("queued", step=state["step"], node="ask", change=queued.id, digest=judged.change.digest, requires=requires)
+    ctx.say(f"waits for a person: change {queued.id} ({judged.kinds})")
+    return {"queued": queued.id}
+
+
+def land(ctx: LoopContext, state: LoopState) -> LoopState:
+    """After a person decided: applies through the one trusted function, or ends as they said."""
+    change = state["queued"]
+    assert change is not None
+    verdict = net.person_said(ctx, change)
+    if verdict is None:
+        ctx.say(f"change {change} still waits for a person")
+        return {}
+    who = ", ".join(verdict.reviewers)
+    ctx.record(
+        "decided", step=state["step"], node="land", change=change, verdict=verdict.verdict, reviewers=verdict.reviewers,
+        signoffs=verdict.signoffs, comment=verdict.comment,
+    )  # fmt: skip
+    if verdict.verdict != "approve":
+        return {"outcome": "refused", "reason": f"{who} said {verdict.verdict}: {verdict.comment or 'no comment'}"}
+    applied = net.apply_queued(ctx, change)
+    ctx.record(
+        "applied", step=state["step"], node="land", change=change, commit=applied.commit, by=who, signoffs=verdict.signoffs
+    )
+    ctx.say(f"applied {change} as signed by {who}")
+    # Built and audited once more as it now lies on the branch, before anything is released from it.
+    return {"landed": state["tree"], "queued": None, "signed": verdict.signoffs, "summaries": [], "report": None}
+
+
+def deploy(ctx: LoopContext, state: LoopState) -> LoopState:
+    """Registers the model of the landed tree and promotes it through staging to champion."""
+    report = state.get("report")
+    if report is None or report["tree"] != state["landed"]:
+        return {"outcome": "failed", "reason": "no gate report on exactly the landed tree"}
+    given = {
+        "report": ctx.read_blob(report["blob"]),
+        "tree": state["landed"],
+        "session": ctx.session_id,
+        "signoffs": state.get("signed", []),
+    }
+    registered = ctx.skill("register", state["landed"], given, step=state["step"]).output
+    version = str(registered["version"])
+    ctx.record("registered", step=state["step"], node="deploy", version=version, sha256=str(registered.get("sha256", "")))
+    for alias in ("staging", "champion"):
+        try:
+            ctx.skill(
+                "promote",
+                state["landed"],
+                {"version": version, "alias": alias, "reason": f"session {ctx.session_id}", "actor": ctx.session_id},
+                step=state["step"],
+            )
+        except Refusal as refusal:
+            return {"version": version, "outcome": "refused", "reason": refusal.message}
+        ctx.record("promoted", step=state["step"], node="deploy", version=version, alias=alias)
+        ctx.say(f"version {version} is {alias}")
+    return {"version": version, "outcome": "released"}
+
+
+NODES: dict[str, Node] = {node.__name__: node for node in (build, settle, propose, gate, diagnose, fix, ask, land, deploy)}
+
+
+def _plain(scores: object) -> dict[str, float]:
+    """The scores of a build as name → number, whatever else the answer holds."""
+    found = scores if isinstance(scores, dict) else {}
+    return {str(name): float(value) for name, value in found.items() if isinstance(value, int | float)}

@@ -1,0 +1,185 @@
+"""Starts and resumes sessions: the loop's front door, used by the command line and the demo."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from workbench import __version__
+from workbench.errors import ExitCode, Refusal, UsageError
+from workbench.loop.context import LoopContext
+from workbench.loop.drivers import load_driver
+from workbench.loop.state import LoopState, Proposal
+from workbench.repo import Repo
+from workbench.sessions.events import SessionHeader, SkillVersion
+from workbench.sessions.reader import find_session, read_session
+from workbench.sessions.writer import SessionWriter
+from workbench.settings import Settings
+from workbench.skills import lock
+
+PLACE = "sessions"
+CHECKPOINTS = "checkpoints.db"
+_WORDS = {
+    "released": "released",
+    "waiting": "waits for a person",
+    "refused": "refused",
+    "no-cure": "no cure known",
+    "stuck": "stuck: a person has to look",
+    "budget": "budget spent",
+    "failed": "failed",
+    "blocked": "blocked by policy",
+}
+
+
+@dataclass(frozen=True)
+class SessionResult:
+    """How a session stands: `outcome` is one of the loop's outcomes, `change` the id that waits for a person."""
+
+    session: str
+    directory: Path
+    outcome: str
+    reason: str
+    change: str | None
+    version: str | None
+
+    @property
+    def code(self) -> ExitCode:
+        """0 released, 3 waiting for a person, 1 for everything that is a no."""
+        return {"released": ExitCode.OK, "waiting": ExitCode.WAITING}.get(self.outcome, ExitCode.FINDINGS)
+
+    @property
+    def words(self) -> str:
+        """The outcome for people."""
+        return _WORDS.get(self.outcome, self.outcome)
+
+
+def start(
+    settings: Settings,
+    use_case: str,
+    *,
+    goal: str = "",
+    driver: str | None = None,
+    proposals: Sequence[str] = (),
+    secrets: Sequence[str] = (),
+    say: Callable[[str], None] = lambda text: None,
+) -> SessionResult:
+    """Runs a new session until it ends or waits for a person.
+
+    `proposals` are revisions whose change since the branch is to be taken in. Raises UsageError for a dirty work tree, a
+    detached HEAD or an unknown driver, ConfigError for a contract or skills that can't be used.
+    """
+    from workbench.pipeline.contract import load_contract
+
+    load_contract(settings.root, use_case)
+    chosen = driver or settings.loop.driver
+    decide = load_driver(chosen)
+    locked = lock.read(settings.root)
+    lock.check(settings.root)
+    repo = Repo.open(settings.root)
+    target = _target(settings, repo)
+    _refuse_dirty(repo)
+    base = repo.resolve(target)
+    tree = repo.tree_of(base)
+    header = SessionHeader(
+        id=f"{datetime.now(UTC):%Y-%m-%d}-{use_case}-{uuid.uuid4().hex[:4]}",
+        use_case=use_case,
+        base=base,
+        driver=chosen,
+        goal=goal,
+        workbench=__version__,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        skills={name: SkillVersion(version=entry.version, tree=entry.tree) for name, entry in locked.items()},
+        sandbox="off (--unsafe-no-sandbox)" if settings.unsafe_no_sandbox else "on",
+    )
+    taken = [_proposal(repo, base, revision) for revision in proposals]
+    writer = SessionWriter.create(settings.root / PLACE / header.id, header, secrets=secrets)
+    ctx = LoopContext(settings, repo, writer, decide, use_case, target, say)
+    limits = {"max_steps": settings.loop.max_steps, "wall_seconds": settings.loop.wall_seconds}
+    ctx.record(
+        "started",
+        goal=goal,
+        driver=chosen,
+        base=base,
+        tree=tree,
+        use_case=use_case,
+        budgets=limits,
+        unsafe_no_sandbox=settings.unsafe_no_sandbox,
+    )
+    say(f"session {header.id} on {target.removeprefix('refs/heads/')} at {base[:12]}")
+    if settings.unsafe_no_sandbox:
+        say("WARNING: stage code runs without a sandbox, as you asked; the session records it")
+    return _run(ctx, {"step": 0, "seconds": 0.0, "tree": tree, "landed": tree, "proposals": taken})
+
+
+def resume(
+    settings: Settings, wanted: str, *, secrets: Sequence[str] = (), say: Callable[[str], None] = lambda text: None
+) -> SessionResult:
+    """Goes on with a session that waits for a person or was killed. UsageError where there is none or it has ended."""
+    directory = find_session(settings.root, settings.state, wanted)
+    session = read_session(directory)
+    repo = Repo.open(settings.root)
+    ending = session.outcome
+    if ending is not None and ending != "waiting":
+        raise UsageError(
+            f"The session {session.header.id} has ended: {_WORDS.get(ending, ending)}.", "start a new one with `workbench run`"
+        )
+    writer = SessionWriter.resume(directory, secrets=secrets)
+    ctx = LoopContext(
+        settings, repo, writer, load_driver(session.header.driver), session.header.use_case, _target(settings, repo), say
+    )
+    ctx.record("resumed", reason="looking for a decision" if ending == "waiting" else "after a stop")
+    say(f"session {session.header.id} goes on")
+    first = session.header.base
+    tree = repo.tree_of(first)
+    return _run(ctx, {"step": 0, "seconds": 0.0, "tree": tree, "landed": tree, "proposals": []}, again=True)
+
+
+def _run(ctx: LoopContext, state: LoopState, *, again: bool = False) -> SessionResult:
+    from workbench.loop.graph import Loop
+
+    place = ctx.settings.state / "sessions" / ctx.session_id
+    place.mkdir(parents=True, exist_ok=True)
+    loop = Loop(ctx, place / CHECKPOINTS)
+    try:
+        # A session killed before its first checkpoint has nothing to resume: it begins again.
+        end = loop.resume() if again and loop.state() else loop.start(state)
+        outcome = "waiting" if loop.waiting else str(end.get("outcome") or "failed")
+        reason = str(end.get("reason") or "")
+    except Refusal as refusal:
+        end, outcome, reason = loop.state(), "refused", str(refusal)
+    finally:
+        loop.close()
+    ctx.writer.close(outcome, reason)
+    return SessionResult(ctx.session_id, ctx.writer.directory, outcome, reason, end.get("queued"), end.get("version"))
+
+
+def _target(settings: Settings, repo: Repo) -> str:
+    if settings.loop.branch:
+        name = settings.loop.branch
+        return name if name.startswith("refs/heads/") else f"refs/heads/{name}"
+    branch = repo.branch()
+    if branch is None:
+        raise UsageError("HEAD is not on a branch.", "check out the branch that accepted changes should go to")
+    return branch
+
+
+def _refuse_dirty(repo: Repo) -> None:
+    dirty = [path for path in repo.is_dirty() if not path.startswith(f"{PLACE}/")]
+    if dirty:
+        shown = ", ".join(dirty[:3]) + (f" and {len(dirty) - 3} more" if len(dirty) > 3 else "")
+        raise UsageError(
+            f"The work tree has changes that aren't committed: {shown}.", "commit them, or put them aside with git stash -u"
+        )
+
+
+def _proposal(repo: Repo, base: str, revision: str) -> Proposal:
+    commit = repo.commit_of(repo.resolve(revision))
+    fork = next((ancestor for ancestor in reversed(repo.chain(commit.id)) if repo.is_ancestor(ancestor, base)), None)
+    if fork is None:
+        raise UsageError(f"{revision} has no history in common with the branch.", "propose a branch that was made from it")
+    title = re.sub(r"\s+", " ", commit.message.strip().splitlines()[0] if commit.message.strip() else revision)[:100]
+    return Proposal(base=repo.tree_of(fork), result=commit.tree, name=commit.author.name, email=commit.author.email, title=title)

@@ -1,0 +1,58 @@
+"""What the graph carries from node to node: plain JSON values, small, and nothing that isn't also in the session's events."""
+
+from __future__ import annotations
+
+from typing import Literal, TypedDict
+
+
+class Proposal(TypedDict):
+    """A change somebody else made that this session is asked to take in: two tree ids and who wrote it."""
+
+    base: str
+    result: str
+    name: str
+    email: str
+    title: str
+
+
+class Fix(TypedDict):
+    """A repair that was tried: which failure it was for, by which skill, and the tree it led to."""
+
+    failure: str
+    skill: str
+    tree: str
+    changed: bool
+    """False where the skill had no cure after all."""
+
+
+Outcome = Literal["released", "green", "waiting", "refused", "no-cure", "stuck", "budget", "failed", "blocked", "abandoned"]
+
+
+class LoopState(TypedDict, total=False):
+    """State of one session; the checkpointer keeps it, so a killed session resumes at the node it was in."""
+
+    step: int
+    seconds: float
+    """Active time so far, without the time spent waiting for a person."""
+    tree: str
+    """The session's own tree: what is built, audited and repaired."""
+    landed: str
+    """The tree of the target branch as this session knows it; the net change is `landed` → `tree`."""
+    proposals: list[Proposal]
+    authors: list[Proposal]
+    """Proposals already taken in: their authors may not sign the result."""
+    summaries: list[str]
+    """What the repairs since the last landing did, in words."""
+    failure: dict[str, object] | None
+    """What has to be diagnosed: {"kind": "build" | "gate", "blob": sha256 of the full text, "fingerprint": str}."""
+    diagnoses: list[dict[str, object]]
+    fixes: list[Fix]
+    report: dict[str, str] | None
+    """The latest passed full gate report: {"tree": id, "blob": sha256}."""
+    queued: str | None
+    """Id of the change that waits for a person."""
+    signed: list[str]
+    """Ids of the sign-offs under which the landed tree was applied; empty where the policy allowed it by itself."""
+    version: str | None
+    outcome: Outcome | None
+    reason: str

@@ -1,0 +1,86 @@
+"""What stage code opens while it runs, seen by the interpreter's audit hook: files, sockets, programs.
+
+Runs inside the confined process, loaded by its path. Libraries that read files in native code aren't seen here.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import FrameType
+from typing import Any, Protocol
+
+LIMIT = 2000
+
+_CODE = (".py", ".pyc", ".pyi", ".so", ".pth", ".egg-link")
+_MACHINE = ("/proc/", "/sys/", "/dev/", "/usr/share/zoneinfo/", "/etc/ld.so")
+_LIBRARY_FACTS = (".dist-info/", ".egg-info/", "/zoneinfo/", "/tzdata/")
+# A source file that is read to show a line of a warning or traceback, or to be imported, isn't the stage's doing.
+_ON_BEHALF = ("<frozen importlib", "linecache.py", "tokenize.py", "zipimport")
+
+
+class _Running(Protocol):
+    now: str
+
+
+class Record:
+    """`lines`: `stage: kind: what`, each once; `files`: the same files as absolute paths, per stage."""
+
+    def __init__(self, running: _Running, root: str, scratch: str) -> None:
+        self._running, self._root, self._scratch = running, root + "/", scratch + "/"
+        self.lines: list[str] = []
+        self.files: dict[str, list[str]] = {}
+        self._seen: set[tuple[str, str, str]] = set()
+
+    def start(self) -> None:
+        """From here on, for the rest of this process: an audit hook can't be taken out again."""
+        sys.addaudithook(self._heard)
+
+    def _heard(self, event: str, arguments: tuple[Any, ...]) -> None:
+        stage = self._running.now
+        if not stage:
+            return
+        if event == "open":
+            self._file(stage, arguments)
+        elif event in ("socket.connect", "socket.sendto"):
+            self._note(stage, "connect", repr(arguments[1]))
+        elif event == "socket.getaddrinfo":
+            self._note(stage, "resolve", f"{arguments[0]}:{arguments[1]}")
+        elif event in ("subprocess.Popen", "os.posix_spawn", "os.exec"):
+            self._note(
+                stage, "start", os.fsdecode(arguments[0]) if isinstance(arguments[0], (str, bytes)) else repr(arguments[0])
+            )
+        elif event == "os.system":
+            self._note(stage, "start", os.fsdecode(arguments[0]))
+        elif event == "sqlite3.connect":
+            self._note(stage, "read", os.fsdecode(arguments[0]) if isinstance(arguments[0], (str, bytes)) else repr(arguments[0]))
+
+    def _file(self, stage: str, arguments: tuple[Any, ...]) -> None:
+        name, mode, flags = arguments
+        if not isinstance(name, (str, bytes)):
+            return
+        path = os.path.abspath(os.fsdecode(name))  # noqa: PTH100 (a Path here would cost more than what it watches)
+        if path.startswith(_MACHINE) or path.startswith(self._scratch) or any(part in path for part in _LIBRARY_FACTS):
+            return
+        if path.endswith(_CODE) or _on_behalf(sys._getframe(2)):
+            return
+        writes = any(letter in mode for letter in "wax+") if isinstance(mode, str) else bool(flags & (os.O_WRONLY | os.O_RDWR))
+        self._note(stage, "write" if writes else "read", path)
+
+    def _note(self, stage: str, kind: str, what: str) -> None:
+        if (stage, kind, what) in self._seen or len(self._seen) >= LIMIT:
+            return
+        self._seen.add((stage, kind, what))
+        self.lines.append(f"{stage}: {kind}: {what.removeprefix(self._root)}")
+        if kind in ("read", "write"):
+            self.files.setdefault(stage, []).append(what)
+
+
+def _on_behalf(frame: FrameType | None) -> bool:
+    for _ in range(3):
+        if frame is None:
+            return False
+        if frame.f_code.co_filename.endswith(_ON_BEHALF) or frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False

@@ -1,0 +1,1 @@
+"""Releases: registry (the only importer of MLflow), promotion, serving, rollback."""

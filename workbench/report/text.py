@@ -1,0 +1,134 @@
+"""An audit as text for a terminal or a log: aligned, at most 80 columns, glyph and word for every state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from workbench.findings import Finding, Severity, Span
+from workbench.report.model import AuditReport, ranked
+from workbench.report.timeline import short, spelled, timeline
+from workbench.report.words import (
+    GATE_GLYPH,
+    PROMISE,
+    SEVERITY_GLYPH,
+    VERDICT_GLYPH,
+    counted,
+    evidence_words,
+    place,
+    probed,
+    tally,
+    touched,
+    wrapped,
+)
+from workbench.visible import visible
+
+WIDTH = 80
+Paint = Callable[[str, str], str]
+"""(text, style) → the text in that style, or as it is; styles as in `Console.paint`."""
+
+_STYLE = {"pass": "green", "fail": "red", "error": "red", "not exercised": "yellow"}
+_SEVERITY_STYLE = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "dim"}
+
+
+def text(reports: Sequence[AuditReport], paint: Paint | None = None) -> str:
+    """All reports one below the other; ends in a newline."""
+    return "\n".join(_report(report, paint or (lambda words, style: words)) for report in reports)
+
+
+def _report(report: AuditReport, paint: Paint) -> str:
+    glyph, verdict = VERDICT_GLYPH[report.verdict], report.verdict.upper()
+    head = f"{glyph} {visible(report.use_case)}: {verdict}"
+    lines = [paint(head, "bold") + ("" if report.error else f" ({tally(report)})"), ""]
+    if report.error:
+        lines += wrapped(report.error.message, WIDTH, "    ", first="  ! ")
+        if report.error.hint:
+            lines += wrapped(report.error.hint, WIDTH, "    ", first="  → ")
+        lines.append("")
+    lines += _gates(report, paint)
+    for finding in ranked(report.findings):
+        lines += ["", *_finding(finding, paint)]
+    lines += ["", *_closing(report)]
+    return "\n".join(lines) + "\n"
+
+
+def _gates(report: AuditReport, paint: Paint) -> list[str]:
+    lines = []
+    for gate in report.gates:
+        status = f"{GATE_GLYPH[gate.status]} {gate.name:<10}{gate.status:<15}"
+        numbers = f"{gate.seconds:>7.1f} s {counted(gate.runs, 'run'):>8}   {probed(gate)}"
+        lines.append(f"  {paint(status, _STYLE[gate.status])}{numbers}".rstrip())
+        if gate.reason:
+            lines += wrapped(gate.reason, WIDTH, "      ")
+    return lines
+
+
+def _finding(finding: Finding, paint: Paint) -> list[str]:
+    label = f"{SEVERITY_GLYPH[finding.severity]} {finding.severity.value}"
+    head = f"{paint(label, _SEVERITY_STYLE[finding.severity])}  {paint(visible(finding.rule), 'bold')}"
+    where = place(finding)
+    room = WIDTH - len(label) - 2 - len(finding.rule) - 2
+    lines = [head + (f"  {where}" if where and len(where) <= room else "")]
+    if where and len(where) > room:
+        lines.append(f"  {where}")
+    lines += wrapped(finding.message, WIDTH, "  ")
+    if touched(finding):
+        lines += wrapped(touched(finding), WIDTH, "  ")
+    drawn = 0
+    for evidence in finding.evidence:
+        if isinstance(evidence, Span):
+            # One picture says it; the other folds get their sums.
+            lines += draw(evidence) if drawn == 0 else [f"    {line}" for line in evidence_words(evidence)]
+            drawn += 1
+        else:
+            for line in evidence_words(evidence):
+                lines += wrapped(line.strip(), WIDTH, "      " if line.startswith("  ") else "    ")
+    return lines + wrapped(finding.remedy, WIDTH, "    ", first="  → ")
+
+
+def _closing(report: AuditReport) -> list[str]:
+    lines = []
+    facts = list(dict.fromkeys(fact for gate in report.gates if gate.status == "pass" for fact in gate.facts))
+    if facts:
+        lines += wrapped("These passes rest on declared facts: " + "; ".join(facts) + ".", WIDTH)
+    cost = report.cost
+    if cost.audit_seconds:
+        plain = f" ({cost.ratio:.1f} × one plain run of the pipeline)" if cost.pipeline_seconds else ""
+        lines += wrapped(f"The audit took {cost.audit_seconds:.1f} s{plain}.", WIDTH)
+    if report.verdict == "pass":
+        lines += wrapped(PROMISE, WIDTH)
+    return lines
+
+
+def draw(span: Span, width: int = WIDTH) -> list[str]:
+    """The span as a small line of time; the same lines also say the times, so nothing hangs on the drawing."""
+    picture = timeline(span)
+    if picture is None:
+        return [f"    {line}" for line in evidence_words(span)]
+    labels = ("trained on", "known by", "predicts")
+    room = width - 4 - 12
+    last = room - 1
+
+    def bar(start: float, end: float, stroke: str, left: str, right: str) -> str:
+        a, b = round(start * last), max(round(end * last), round(start * last))
+        body = left + stroke * (b - a - 1) + right if b > a else right
+        return " " * a + body
+
+    rows = [
+        bar(picture.train_start, picture.train_end, "━", "┅" if picture.train_goes_on else "┝", "┥"),
+        bar(picture.train_end, picture.train_known, "┄", "├", "┤"),
+        bar(picture.test_start, picture.test_end, "━", "┝", "┅" if picture.test_goes_on else "┥"),
+    ]
+    lines = [f"    fold {span.fold}"]
+    lines += [f"    {label:<12}{row}" for label, row in zip(labels, rows)]
+    if picture.late.total_seconds() > 0:
+        a, b = round(picture.test_start * last), round(picture.train_known * last)
+        words = f" {spelled(picture.late)} too late "
+        middle = words.center(b - a - 1, "─") if b - a - 1 >= len(words) else "─" * max(b - a - 1, 0)
+        lines.append(" " * 16 + " " * a + f"└{middle}┘")
+    times = [
+        f"last training label {short(span.train_end)}, known {short(span.train_known)};",
+        f"first test prediction {short(span.test_start)} (UTC)",
+    ]
+    late = f", {spelled(picture.late)} too early for that label" if picture.late.total_seconds() > 0 else ""
+    lines += wrapped(" ".join(times) + late, width, "    ")
+    return [*lines, *wrapped(f"gap between the periods: {span.found_gap}, needed: {span.needed_gap}", width, "    ")]

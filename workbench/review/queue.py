@@ -1,0 +1,181 @@
+"""The queue of proposed changes, in git: one ref per change, with both trees and the evidence below it.
+
+What is stored here about a change (its kinds, what the policy asks) is for showing; whoever decides or applies works it
+out again from the trees (`assess`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from workbench.changes import Author, Change, Classification, classify
+from workbench.errors import Corrupt, UsageError
+from workbench.policy import Decision, Policy, load_policy
+from workbench.repo import DIRECTORY, FILE, Entry, Identity, Repo
+from workbench.review import ledger
+from workbench.review.gates import GATES, GateEvidence, digests
+
+PREFIX = "refs/workbench/queue/"
+_FILE = "change.json"
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,80}")
+
+
+class QueuedChange(BaseModel):
+    """A change that waits, with what was known when it was proposed. `commit` is where it lies in the queue."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: int = 1
+    id: str
+    digest: str
+    change: Change
+    classification: Classification
+    decision: Decision
+    evidence: dict[str, str] = Field(default_factory=dict)
+    """Name → SHA-256 of each piece of evidence."""
+    skills: dict[str, str] = Field(default_factory=dict)
+    """Git ids of what the loop worked with: the skills folder and its lock, in the base tree."""
+    use_case: str = ""
+    session: str = ""
+    proposed_at: datetime
+    commit: str = Field(default="", exclude=True)
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """A queued change judged afresh, from its trees alone."""
+
+    classification: Classification
+    policy: Policy
+    decision: Decision
+    gates: GateEvidence | None
+
+
+def propose(
+    repo: Repo, change: Change, classification: Classification, decision: Decision, evidence: Mapping[str, bytes], *,
+    use_case: str = "", session: str = "", now: datetime | None = None,
+) -> QueuedChange:  # fmt: skip
+    """Puts a change into the queue; the same change with the same evidence, not applied yet, is only there once."""
+    for name in evidence:
+        if not _NAME.fullmatch(name):
+            raise UsageError(
+                f"`{name}` can't be the name of a piece of evidence.", "use lower-case letters, digits, `.`, `-`, `_`"
+            )
+    queued = QueuedChange(
+        id=change.id, digest=change.digest, change=change, classification=classification, decision=decision,
+        evidence=digests(evidence), skills=_skills(repo, change.base), use_case=use_case, session=session,
+        proposed_at=now or datetime.now(UTC),
+    )  # fmt: skip
+    ref = PREFIX + change.id
+    existing = repo.refs(ref).get(ref)
+    if existing is not None:
+        before = _read(repo, change.id, existing)
+        same = before.model_copy(update={"proposed_at": queued.proposed_at, "session": session, "commit": ""})
+        if same == queued and existing not in ledger.applied_queue_commits(ledger.entries(repo)):
+            return before
+    files = {f"evidence/{name}": Entry(FILE, repo.store("blob", content)) for name, content in evidence.items()}
+    files[_FILE] = Entry(FILE, repo.store("blob", queued.model_dump_json().encode()))
+    files |= {"base": Entry(DIRECTORY, change.base), "result": Entry(DIRECTORY, change.result)}
+    who = Identity(change.author.name, change.author.email)
+    made = repo.commit(
+        repo.tree_from(files), [existing] if existing else [], f"propose {change.digest}", author=who, ref=ref, expect=existing,
+        at=queued.proposed_at,
+    )  # fmt: skip
+    return queued.model_copy(update={"commit": made})
+
+
+def pending(repo: Repo, *, unreadable: list[Corrupt] | None = None) -> list[QueuedChange]:
+    """Every queued change that was not applied, oldest first.
+
+    Raises Corrupt for an entry that can't be read; with `unreadable`, it is put there instead and the others are returned.
+    """
+    done = ledger.applied_queue_commits(ledger.entries(repo))
+    found: list[QueuedChange] = []
+    for ref, commit in repo.refs(PREFIX).items():
+        if commit in done:
+            continue
+        try:
+            found.append(_read(repo, ref.removeprefix(PREFIX), commit))
+        except Corrupt as error:
+            if unreadable is None:
+                raise
+            unreadable.append(error)
+    return sorted(found, key=lambda queued: (queued.proposed_at, queued.id))
+
+
+def get(repo: Repo, name: str) -> QueuedChange:
+    """The queued change of that id, digest, or unambiguous beginning of an id. Raises UsageError where there is none."""
+    wanted = name.removeprefix("sha256:").lower()
+    refs = repo.refs(PREFIX)
+    found = [
+        ref for ref in refs if len(wanted) >= 4 and (ref.removeprefix(PREFIX) == wanted[:12] or ref.startswith(PREFIX + wanted))
+    ]
+    if len(found) != 1:
+        many = "more than one queued change" if found else "no queued change"
+        raise UsageError(f"There is {many} called `{name}`.", "`workbench review list` shows the queue")
+    queued = _read(repo, found[0].removeprefix(PREFIX), refs[found[0]])
+    if len(wanted) > 12 and queued.digest.removeprefix("sha256:") != wanted:
+        raise UsageError(f"There is no queued change called `{name}`.", "`workbench review list` shows the queue")
+    return queued
+
+
+def at(repo: Repo, name: str, commit_id: str) -> QueuedChange:
+    """The change as it lay in the queue at one of the queue's own commits. Raises Corrupt where it never did."""
+    newest = repo.refs(PREFIX + name).get(PREFIX + name)
+    if newest is None or not repo.is_ancestor(commit_id, newest):
+        raise Corrupt(
+            f"The queue never held change {name} as {commit_id[:12]}.", "fetch refs/workbench/* from a clone that you trust"
+        )
+    return _read(repo, name, commit_id)
+
+
+def evidence(repo: Repo, queued: QueuedChange) -> dict[str, bytes]:
+    """The pieces of evidence by name. Raises Corrupt where they aren't those that were proposed."""
+    tree = repo.commit_of(queued.commit).tree
+    found = {name: repo.read_blob(tree, f"evidence/{name}") or b"" for name in queued.evidence}
+    if digests(found) != queued.evidence:
+        raise Corrupt(f"The evidence of change {queued.id} is not what was proposed.", "propose the change again")
+    return found
+
+
+def assess(repo: Repo, queued: QueuedChange) -> Assessment:
+    """Kinds, policy (of the base tree) and decision, worked out again; nothing stored with the change is believed."""
+    change = queued.change
+    classification = classify(repo, change)
+    policy = load_policy(repo, change.base)
+    report = evidence(repo, queued).get(GATES)
+    gates = GateEvidence.from_report(report) if report is not None else None
+    decision = policy.decide(
+        classification.risks, author=change.author, use_cases=classification.use_cases, size=classification.size,
+        findings=gates.findings if gates else (), undeliverable=classification.undeliverable,
+    )  # fmt: skip
+    return Assessment(classification, policy, decision, gates)
+
+
+def author_of(repo: Repo, commit_id: str, *, agent: bool = False) -> Author:
+    """The author of a commit as the author of a change."""
+    who = repo.commit_of(commit_id).author
+    return Author(name=who.name, email=who.email, agent=agent)
+
+
+def _skills(repo: Repo, tree: str) -> dict[str, str]:
+    found = {name: repo.entry(tree, name) for name in ("skills", "skills.lock")}
+    return {name: entry.id for name, entry in found.items() if entry is not None}
+
+
+def _read(repo: Repo, name: str, commit_id: str) -> QueuedChange:
+    tree = repo.commit_of(commit_id).tree
+    content = repo.read_blob(tree, _FILE)
+    try:
+        queued = QueuedChange.model_validate_json(content or b"").model_copy(update={"commit": commit_id})
+    except ValidationError:
+        raise Corrupt(f"Queued change {name} can't be read.", f"look at {PREFIX}{name}; propose the change again") from None
+    trees = [entry.id if entry else "" for entry in (repo.entry(tree, "base"), repo.entry(tree, "result"))]
+    if queued.id != name or queued.change.id != name or trees != [queued.change.base, queued.change.result]:
+        raise Corrupt(f"Queued change {name} is not what its name says.", f"look at {PREFIX}{name}; propose the change again")
+    return queued

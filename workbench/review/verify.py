@@ -1,0 +1,160 @@
+"""Verifying a branch: every risky change between two commits carries a valid sign-off. Public keys and git are all it needs.
+
+Kinds are worked out again from the trees of each step along the first parents, and of the sum of the steps since the last
+signed tree, so that a risky change can't be cut into harmless slices.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from workbench.changes import Change, classify
+from workbench.errors import Corrupt, UsageError
+from workbench.policy import Decision, load_policy
+from workbench.policy.reviewers import normal
+from workbench.repo import Commit, Repo
+from workbench.review import ledger, queue, signoff
+from workbench.review.apply import CHANGE_TRAILER, LEDGER_TRAILER
+from workbench.review.gates import missing_gates
+from workbench.review.ledger import Applying
+
+_FETCH = "fetch the record: git fetch origin 'refs/workbench/*:refs/workbench/*'"
+
+
+class Step(BaseModel):
+    """One commit, or the sum of several: what kinds of change it is, and whether it was allowed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    commit: str
+    since: str
+    """The commit it is compared with."""
+    digest: str
+    kinds: list[str]
+    status: Literal["allowed", "signed", "unsigned"]
+    why: str
+    signoffs: list[str] = []
+    reviewers: list[str] = []
+
+
+class VerifyReport(BaseModel):
+    """What `workbench verify` prints."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal[1] = 1
+    base: str
+    head: str
+    ok: bool
+    steps: list[Step]
+
+
+def verify(repo: Repo, base_revision: str, head_revision: str, *, now: datetime | None = None) -> VerifyReport:
+    """Checks every change between two revisions.
+
+    Raises Corrupt where the ledger isn't what was written, UsageError where `head` was not made on top of `base`.
+    """
+    moment = (now or datetime.now(UTC)).astimezone(UTC)
+    base, head = repo.resolve(base_revision), repo.resolve(head_revision)
+    if not repo.is_ancestor(base, head):
+        raise UsageError(
+            f"`{head_revision}` was not made on top of `{base_revision}`.", "rebase it, or give the commit it started from"
+        )
+    check = _Check(repo, moment)
+    commits = [repo.commit_of(commit_id) for commit_id in repo.first_parents(base, head)]
+    if commits and commits[0].parents[:1] != (base,):  # `base` came in by a merge: only the sum can be told apart
+        steps = [check.step(repo.commit_of(base), commits[-1])]
+    else:
+        steps = check.steps(repo.commit_of(base), commits)
+    for commit in commits:
+        check.ledger_of(commit)
+    return VerifyReport(base=base, head=head, ok=all(step.status != "unsigned" for step in steps), steps=steps)
+
+
+class _Check:
+    def __init__(self, repo: Repo, now: datetime) -> None:
+        self.repo = repo
+        self.now = now
+        self.entries = ledger.entries(repo)
+        self.begun = {entry.commit: entry for entry in self.entries if isinstance(entry, Applying)}
+        self.head = ledger.head(repo)
+        self.used: set[str] = set()
+
+    def steps(self, base: Commit, commits: list[Commit]) -> list[Step]:
+        """Each step, and at every signed tree and at the end the sum since the signed tree before."""
+        found: list[Step] = []
+        anchor = before = base
+        for commit in commits:
+            step = self.step(before, commit)
+            if step.status == "signed":
+                found += self._sum(anchor, before)
+                anchor = commit
+            found.append(step)
+            before = commit
+        return found + self._sum(anchor, before)
+
+    def _sum(self, anchor: Commit, last: Commit) -> list[Step]:
+        # One step is its own sum.
+        if anchor.id == last.id or last.parents[:1] == (anchor.id,):
+            return []
+        step = self.step(anchor, last)
+        return [step] if step.status == "unsigned" else []
+
+    def step(self, before: Commit, after: Commit) -> Step:
+        """What one step is, and who signed it."""
+        author = queue.author_of(self.repo, after.id)
+        change = Change(base=before.tree, result=after.tree, author=author, title="")
+        classification = classify(self.repo, change)
+        decision = load_policy(self.repo, before.tree).decide(
+            classification.risks, author=author, use_cases=classification.use_cases, size=classification.size,
+            undeliverable=classification.undeliverable,
+        )  # fmt: skip
+        kinds = [kind.value for kind in classification.kinds]
+        about: dict[str, Any] = {"commit": after.id, "since": before.id, "digest": change.digest, "kinds": kinds}
+        if decision.decision == "allow":
+            return Step(**about, status="allowed", why="; ".join(decision.reasons))
+        if decision.decision == "block":
+            return Step(**about, status="unsigned", why="; ".join(decision.reasons))
+        return self._signed(about, change, decision, after)
+
+    def _signed(self, about: dict[str, Any], change: Change, decision: Decision, after: Commit) -> Step:
+        ref = queue.PREFIX + change.id
+        if ref not in self.repo.refs(ref):
+            return Step.model_validate({**about, "status": "unsigned", "why": f"nobody signed it; {_FETCH}"})
+        queued = queue.get(self.repo, change.id)
+        begun = self.begun.get(after.id)
+        if begun is not None:  # as it was when it was applied, not as the queue stands today
+            queued = queue.at(self.repo, change.id, begun.queued)
+        at = begun.at if begun else self.now
+        assessment = queue.assess(self.repo, queued)
+        elsewhere = ledger.spent([entry for entry in self.entries if entry.commit != after.id])
+        standing = signoff.valid(self.repo, queued, at, assessment=assessment, spent=elsewhere | self.used)
+        people = {normal(after.author.email), normal(after.committer.email)}
+        approvals = [given for given in standing.approvals if normal(given.payload.reviewer) not in people]
+        missing = signoff.unmet(assessment.decision, signoff.Standing(approvals, standing.objections))
+        missing += signoff.unmet(decision, signoff.Standing(approvals))
+        missing += missing_gates(assessment.decision.requires.gates, assessment.gates, change.result)
+        if missing:
+            why = "; ".join([*dict.fromkeys(missing), *(f"sign-off {name}: {reason}" for name, reason in standing.invalid)])
+            return Step.model_validate({**about, "status": "unsigned", "why": why})
+        names = [given.id for given in approvals]
+        self.used |= set(names)
+        reviewers = [given.payload.reviewer for given in approvals]
+        why = f"signed by {', '.join(reviewers)}"
+        return Step.model_validate({**about, "status": "signed", "why": why, "signoffs": names, "reviewers": reviewers})
+
+    def ledger_of(self, commit: Commit) -> None:
+        """A commit that says it was applied here has to be in the ledger, and the ledger it saw has to be part of this one."""
+        trailers = dict(re.findall(r"^([A-Za-z-]+): (.+)$", commit.message.rpartition("\n\n")[2], re.MULTILINE))
+        if CHANGE_TRAILER not in trailers or LEDGER_TRAILER not in trailers:
+            return
+        seen = trailers[LEDGER_TRAILER]
+        kept = seen == "none" or (self.head is not None and self.repo.is_ancestor(seen, self.head))
+        if commit.id not in self.begun or not kept:
+            raise Corrupt(
+                f"The ledger doesn't hold what commit {commit.id[:12]} says of it: entries are missing or were rewritten.", _FETCH
+            )

@@ -1,0 +1,1 @@
+"""Sessions: event kinds, writer, reader. Append-only, hash-chained, on disk before any effect is visible."""

@@ -1,0 +1,344 @@
+"""What a session can record: the header of `session.json`, and one model per kind of event, in one closed union.
+
+A kind is a model here and a line in `Event`; nothing else is written to `events.jsonl`, and a reader refuses what it
+doesn't know. The models hold plain JSON values, because sessions lie below everything that they record: a risk, a
+decision or a gate report is kept as it was said, and `replay` compares it with what is said today.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, PlainSerializer, TypeAdapter
+
+FORMAT = 1
+"""Of `session.json` and of the events: a reader refuses any other by its number."""
+
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+"""SHA-256 in hex; also the name of a blob."""
+GitId = Annotated[str, Field(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})$")]
+"""Id of a git object in the workspace's object database."""
+ChangeId = Annotated[str, Field(pattern=r"^[0-9a-f]{12,64}$")]
+ChangeDigest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:@/+-]{0,127}$")]
+"""A name of ours (use case, skill, driver, node): no spaces, nothing that could hide text."""
+
+
+def _finite(value: float) -> float | str:
+    # JSON has no NaN; as a word it survives, and pydantic reads it back.
+    return value if math.isfinite(value) else {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value, "NaN")
+
+
+Number = Annotated[float, PlainSerializer(_finite, when_used="json")]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SkillVersion(_Model):
+    """Exactly which skill: `tree` is the git tree id of its folder."""
+
+    version: str
+    tree: GitId
+
+
+class Ending(_Model):
+    """How the session stood when it was last closed: after `events` lines, the last of which has the digest `head`."""
+
+    outcome: str
+    at: str
+    events: int
+    head: Digest
+
+
+class SessionHeader(_Model):
+    """`session.json`: what was there before the first event, and how the session ended so far.
+
+    `base` is the commit it started from, `created` an ISO 8601 time in UTC, `skills` every locked skill by name.
+    """
+
+    format: Literal[1] = 1
+    id: Name
+    use_case: Name
+    base: GitId
+    driver: Name
+    goal: str = ""
+    workbench: str = ""
+    created: str
+    skills: dict[str, SkillVersion] = Field(default_factory=dict)
+    sandbox: str = ""
+    """What confined the code; `off (--unsafe-no-sandbox)` where a person said so."""
+    ending: Ending | None = None
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of everything that is fixed when the session begins; the first event is chained to it."""
+        return sha256(canonical(self.model_dump(mode="json", exclude={"ending"})).encode())
+
+
+class _Event(_Model):
+    """What every event has. The writer fills `seq` (from 1), `at` (ISO 8601, UTC) and `prev` (the line before)."""
+
+    seq: int = 0
+    at: str = ""
+    prev: str = ""
+    step: int = 0
+    node: str = ""
+
+
+class Started(_Event):
+    """A session begins: on which commit and tree, for what, with which budgets."""
+
+    kind: Literal["started"] = "started"
+    goal: str = ""
+    driver: Name
+    base: GitId
+    tree: GitId | None = None
+    use_case: Name
+    budgets: dict[str, JsonValue] = Field(default_factory=dict)
+    unsafe_no_sandbox: bool = False
+
+
+class Resumed(_Event):
+    """The session goes on after a stop or a kill."""
+
+    kind: Literal["resumed"] = "resumed"
+    reason: str = ""
+
+
+class Build(_Event):
+    """The pipeline was run on `tree`; `output` is the build skill's whole answer."""
+
+    kind: Literal["build"] = "build"
+    ok: bool
+    tree: GitId
+    output: Digest
+    scores: dict[str, Number] = Field(default_factory=dict)
+    digests: dict[str, JsonValue] = Field(default_factory=dict)
+    error: str = ""
+
+
+class Gate(_Event):
+    """The gates judged `tree`; `report` is the whole audit report. Empty `gates` means every gate there is."""
+
+    kind: Literal["gate"] = "gate"
+    tree: GitId
+    verdict: Literal["pass", "fail", "error"]
+    report: Digest
+    gates: list[str] = Field(default_factory=list)
+
+
+class Diagnosis(_Event):
+    """Causes of a failure with their evidence, the one that blocks first at the front."""
+
+    kind: Literal["diagnosis"] = "diagnosis"
+    diagnoses: list[dict[str, JsonValue]]
+
+
+class Chosen(_Event):
+    """What the driver decided to do next, and why."""
+
+    kind: Literal["chosen"] = "chosen"
+    skill: Name
+    input: Digest | None = None
+    why: str = ""
+
+
+class SkillRan(_Event):
+    """One run of a skill: its exact version, the code tree it worked on, what went in and what came out."""
+
+    kind: Literal["skill"] = "skill"
+    name: Name
+    version: str
+    tree: GitId
+    """Of the skill's own folder."""
+    code: GitId | None = None
+    """Of the code it worked on."""
+    ok: bool = True
+    input: Digest
+    output: Digest
+    seconds: Number = 0.0
+
+
+class ChangeMade(_Event):
+    """A change: two trees and an author. `diff` is for people; the trees are the change."""
+
+    kind: Literal["change"] = "change"
+    base: GitId
+    result: GitId
+    digest: ChangeDigest
+    title: str = ""
+    words: str = ""
+    author: dict[str, JsonValue] = Field(default_factory=dict)
+    files: list[str] = Field(default_factory=list)
+    diff: Digest | None = None
+
+
+class Classified(_Event):
+    """What kind of change it is and what the policy asks for. `base` and `result` are the two trees."""
+
+    kind: Literal["classified"] = "classified"
+    digest: ChangeDigest
+    base: GitId | None = None
+    result: GitId | None = None
+    author: dict[str, JsonValue] = Field(default_factory=dict)
+    decision: Literal["allow", "review", "block"]
+    risks: list[dict[str, JsonValue]] = Field(default_factory=list)
+    rules: list[JsonValue] = Field(default_factory=list)
+    requires: dict[str, JsonValue] = Field(default_factory=dict)
+    findings: list[str] = Field(default_factory=list)
+    policy: str = ""
+
+
+class Queued(_Event):
+    """The change waits for a person."""
+
+    kind: Literal["queued"] = "queued"
+    change: ChangeId
+    digest: ChangeDigest
+    requires: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class Decided(_Event):
+    """What people said; `signoffs` are the ids under refs/workbench/signoffs/<change>/."""
+
+    kind: Literal["decided"] = "decided"
+    change: ChangeId
+    digest: ChangeDigest | None = None
+    verdict: Literal["approve", "request-changes", "reject"]
+    reviewers: list[str] = Field(default_factory=list)
+    signoffs: list[str] = Field(default_factory=list)
+    comment: str = ""
+
+
+class Applied(_Event):
+    """The change was applied as `commit`: by the policy alone, or under these sign-offs."""
+
+    kind: Literal["applied"] = "applied"
+    change: ChangeId
+    commit: GitId
+    by: str = ""
+    signoffs: list[str] = Field(default_factory=list)
+
+
+class Registered(_Event):
+    """A model version entered the registry."""
+
+    kind: Literal["registered"] = "registered"
+    version: str
+    model: str = ""
+    sha256: str = ""
+    tree: GitId | None = None
+
+
+class Promoted(_Event):
+    """An alias moved to a model version."""
+
+    kind: Literal["promoted"] = "promoted"
+    version: str
+    alias: Name
+    previous: str | None = None
+
+
+class RolledBack(_Event):
+    """An alias went back to an earlier version."""
+
+    kind: Literal["rolled-back"] = "rolled-back"
+    version: str
+    alias: Name
+    previous: str | None = None
+    reason: str = ""
+
+
+class Served(_Event):
+    """One request was answered by the version that an alias stood for."""
+
+    kind: Literal["served"] = "served"
+    version: str
+    alias: str = ""
+    request: Digest | None = None
+    response: Digest | None = None
+    status: int = 200
+    seconds: Number = 0.0
+
+
+class ModelCall(_Event):
+    """One call of a language model: whole request and answer, tokens, cost, latency, why it stopped."""
+
+    kind: Literal["model"] = "model"
+    model: str
+    request: Digest
+    answer: Digest
+    stop_reason: str = ""
+    tokens: dict[str, int] = Field(default_factory=dict)
+    cost: Number = 0.0
+    seconds: Number = 0.0
+
+
+class Message(_Event):
+    """Something was said, by whom; `text` is untrusted unless we wrote it."""
+
+    kind: Literal["message"] = "message"
+    by: str
+    text: str
+
+
+class Budget(_Event):
+    """A budget is spent; `spent` says which, in words."""
+
+    kind: Literal["budget"] = "budget"
+    spent: str
+    limits: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class Ended(_Event):
+    """The session stops here, for good or until somebody resumes it."""
+
+    kind: Literal["ended"] = "ended"
+    outcome: str
+    reason: str = ""
+
+
+Event = Annotated[
+    Started | Resumed | Build | Gate | Diagnosis | Chosen | SkillRan | ChangeMade | Classified | Queued | Decided | Applied
+    | Registered | Promoted | RolledBack | Served | ModelCall | Message | Budget | Ended,
+    Field(discriminator="kind"),
+]  # fmt: skip
+
+EVENT: TypeAdapter[Event] = TypeAdapter(Event)
+KINDS: frozenset[str] = frozenset(EVENT.json_schema()["discriminator"]["mapping"])
+
+
+_BLOB_FIELDS = ("output", "report", "input", "diff", "request", "response", "answer")
+
+
+def event(kind: str, **fields: Any) -> Event:
+    """An event of that kind, not yet written. Raises pydantic's ValidationError for an unknown kind or a wrong field."""
+    return EVENT.validate_python({"kind": kind, **fields})
+
+
+def blobs_of(recorded: Event) -> dict[str, str]:
+    """Field → SHA-256 of every blob that this event names."""
+    named = {
+        field: getattr(recorded, field, None) for field in ("output", "report", "input", "diff", "request", "response", "answer")
+    }
+    return {field: sha for field, sha in named.items() if isinstance(sha, str)}
+
+
+def canonical(value: object) -> str:
+    """The one way a JSON value is written: sorted keys, no spaces, ASCII only. Raises ValueError for NaN."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def line_of(recorded: Event) -> bytes:
+    """The event as its line in `events.jsonl`, without the newline."""
+    return canonical(recorded.model_dump(mode="json")).encode()
+
+
+def sha256(content: bytes) -> str:
+    """SHA-256 in hex."""
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,115 @@
+"""`workbench.toml` and the environment → frozen `Settings`; the only reader of the environment outside `cli/`.
+
+A workspace is a directory with a `workbench.toml`, which may be empty. State that can be rebuilt or belongs to this
+working copy alone (cache, MLflow store, checkpoints, work trees) lives in `.workbench/` below it, outside version control.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from workbench.errors import ConfigError, UsageError
+
+MARKER = "workbench.toml"
+STATE = ".workbench"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SandboxSettings(_Section):
+    """What stage code may use besides the workspace: `read` are further readable paths (data outside the workspace)."""
+
+    read: tuple[str, ...] = ()
+    memory: str = "16GB"
+    cpu_seconds: int = 1800
+    wall_seconds: int = 900
+
+
+class MlflowSettings(_Section):
+    """`tracking_uri` empty means the embedded SQLite store in the state directory."""
+
+    tracking_uri: str = ""
+
+
+class LoopSettings(_Section):
+    """Budgets of a session; whichever is spent first ends it."""
+
+    driver: str = "playbook"
+    max_steps: int = 60
+    wall_seconds: int = 3600
+    branch: str = ""
+    """The branch that accepted changes are applied to; empty means the branch that HEAD points at."""
+
+
+class ReviewSettings(_Section):
+    """`key` is the reviewer's own SSH private key file; a person's preference, so normally given in the environment."""
+
+    key: str = ""
+
+
+class Settings(BaseModel):
+    """Everything that can be configured, resolved once at the start of a command."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    root: Path
+    sandbox: SandboxSettings = Field(default_factory=SandboxSettings)
+    data: tuple[str, ...] = ("data",)
+    """Directories of the workspace that hold data and aren't under version control; every checkout of a tree sees them."""
+    mlflow: MlflowSettings = Field(default_factory=MlflowSettings)
+    loop: LoopSettings = Field(default_factory=LoopSettings)
+    review: ReviewSettings = Field(default_factory=ReviewSettings)
+    unsafe_no_sandbox: bool = False
+    """Set by `--unsafe-no-sandbox` alone: never by a file or the environment, which an agent could write."""
+
+    @property
+    def state(self) -> Path:
+        """The state directory; not created here."""
+        return self.root / STATE
+
+
+def find_root(start: Path) -> Path:
+    """The nearest directory at or above `start` that holds a `workbench.toml`.
+
+    Raises UsageError where there is none.
+    """
+    start = start.resolve()
+    for directory in (start, *start.parents):
+        if (directory / MARKER).is_file():
+            return directory
+    raise UsageError(f"{start} is not inside a workspace.", "run `workbench init` here, or give the workspace with -C DIR")
+
+
+def load_settings(start: Path, environment: Mapping[str, str] | None = None, *, unsafe_no_sandbox: bool = False) -> Settings:
+    """Reads the workspace's settings; `WORKBENCH_KEY` and `MLFLOW_TRACKING_URI` in the environment fill what is unset.
+
+    Raises UsageError outside a workspace and ConfigError for a file that can't be used.
+    """
+    root = find_root(start)
+    path = root / MARKER
+    environment = os.environ if environment is None else environment
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{MARKER} is not valid TOML: {error}.", f"mend {path}; an empty file is fine") from None
+    for reserved in ("root", "unsafe_no_sandbox"):
+        if reserved in table:
+            raise ConfigError(f"{MARKER} can't set `{reserved}`.", "take it out; it is given on the command line")
+    try:
+        settings = Settings.model_validate({**table, "root": root, "unsafe_no_sandbox": unsafe_no_sandbox})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"{MARKER}: `{where}`: {first['msg']}.", "see docs/settings.md for the keys there are") from None
+    if not settings.review.key and environment.get("WORKBENCH_KEY"):
+        settings = settings.model_copy(update={"review": ReviewSettings(key=environment["WORKBENCH_KEY"])})
+    if not settings.mlflow.tracking_uri and environment.get("MLFLOW_TRACKING_URI"):
+        settings = settings.model_copy(update={"mlflow": MlflowSettings(tracking_uri=environment["MLFLOW_TRACKING_URI"])})
+    return settings

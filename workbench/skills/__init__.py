@@ -1,0 +1,1 @@
+"""Versioned skills: discover, lock, run. The skills themselves live in the workspace's `skills/` folder."""

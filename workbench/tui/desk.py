@@ -1,0 +1,147 @@
+"""What the reviewer has before them, without a screen: the queue, the opened change, drafts, and whether S may sign.
+
+Calls the same functions as the command line; of its own it keeps nothing but drafts. Nothing here raises for one change
+that can't be read or judged: it says so, and such a change can't be signed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from workbench.changes import FileDiff, file_diffs
+from workbench.errors import Corrupt, UsageError, WorkbenchError
+from workbench.policy import Policy, Reviewer
+from workbench.repo import Repo
+from workbench.review import queue, signoff, sshsig
+from workbench.review.queue import Assessment, QueuedChange
+from workbench.review.signoff import SignOff, Standing, Verdict
+from workbench.tui.drafts import Draft, Drafts
+
+NO_KEY = "no key to sign with: start with --key FILE or WORKBENCH_KEY"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A change judged afresh. `error` says why it can't be; then there is no assessment."""
+
+    queued: QueuedChange
+    diffs: list[FileDiff] = field(default_factory=list)
+    assessment: Assessment | None = None
+    standing: Standing = field(default_factory=Standing)
+    evidence: Mapping[str, bytes] = field(default_factory=dict)
+    error: WorkbenchError | None = None
+
+    @property
+    def questions(self) -> list[str]:
+        """What an approval has to answer."""
+        return self.assessment.decision.requires.questions if self.assessment else []
+
+
+class Desk:
+    """The queue, the drafts, and the reviewer's key (a private key file, or None: drafts only)."""
+
+    def __init__(self, repo: Repo, drafts: Path, *, key: Path | None, environment: Mapping[str, str] | None = None) -> None:
+        self._repo = repo
+        self._key = key.expanduser() if key else None
+        self._environment = dict(environment or {})
+        self._blob: bytes | None = None
+        self._key_problem = self._read_key()
+        self.drafts = Drafts(drafts)
+        self.changes: list[QueuedChange] = []
+        self.signed: Counter[str] = Counter()
+        """Sign-offs recorded per change id, not judged."""
+        self.problems: list[WorkbenchError] = []
+
+    def _read_key(self) -> str:
+        if self._key is None:
+            return NO_KEY
+        if not self._key.is_file():
+            return f"the key {self._key} is not there: give your own with --key FILE or WORKBENCH_KEY"
+        try:
+            self._blob = sshsig.public_blob(self._key)
+        except UsageError as error:
+            return f"{error.message} {error.hint}"
+        return ""
+
+    def reload(self) -> None:
+        """Reads the queue; what can't be read is in `problems`, and the rest is there all the same."""
+        unreadable: list[Corrupt] = []
+        try:
+            self.changes = queue.pending(self._repo, unreadable=unreadable)
+            self.signed = Counter(ref.split("/")[3] for ref in self._repo.refs(signoff.PREFIX))
+            self.problems = list(unreadable)
+            self.drafts.prune(self.changes)
+        except WorkbenchError as error:
+            self.problems = [*unreadable, error]
+
+    def open(self, queued: QueuedChange) -> Opened:
+        """Diff, risks, policy and sign-offs of a change, from its trees."""
+        diffs: list[FileDiff] = []
+        try:
+            diffs = file_diffs(self._repo, queued.change)
+            assessment = queue.assess(self._repo, queued)
+            standing = signoff.valid(self._repo, queued, datetime.now(UTC), assessment=assessment)
+            return Opened(queued, diffs, assessment, standing, queue.evidence(self._repo, queued))
+        except WorkbenchError as error:
+            return Opened(queued, diffs, error=error)
+
+    def draft(self, queued: QueuedChange, verdict: Verdict) -> None:
+        """Drafts a verdict; answers and comment of an earlier draft on the change are kept."""
+        before = self.drafts.get(queued.id) or Draft(verdict=verdict, commit=queued.commit)
+        self.drafts.put(queued.id, before.model_copy(update={"verdict": verdict, "commit": queued.commit}))
+
+    def answer(self, queued: QueuedChange, questions: Sequence[str], answers: Sequence[str]) -> None:
+        """Puts answers into the draft."""
+        given = dict(zip(questions, answers, strict=True))
+        self.drafts.put(queued.id, self.drafts[queued.id].model_copy(update={"answers": given}))
+
+    def comment(self, queued: QueuedChange, text: str) -> None:
+        """Puts a comment into the draft."""
+        self.drafts.put(queued.id, self.drafts[queued.id].model_copy(update={"comment": text}))
+
+    def unanswered(self, opened: Opened) -> list[str]:
+        """Questions that the draft doesn't answer yet."""
+        draft = self.drafts.get(opened.queued.id)
+        return [question for question in opened.questions if not (draft and draft.answers.get(question, "").strip())]
+
+    def obstacle(self, opened: Opened | None, unseen: int) -> str:
+        """Why S can't sign, in words for the reviewer; empty when it can. `unseen`: parts of the diff not on screen yet."""
+        draft = self.drafts.get(opened.queued.id) if opened else None
+        if opened is None or draft is None:
+            return "nothing is drafted: a approve, r request changes, x reject"
+        if opened.assessment is None:
+            return "S rests: this change can't be judged; the evidence says why"
+        wrong = self._key_problem or self._not_mine(opened, opened.assessment.policy)
+        if wrong:
+            return f"S rests: {wrong}"
+        if draft.verdict == "approve" and unseen:
+            return f"S rests: {unseen} part{'s' if unseen > 1 else ''} of the diff not seen yet; ] and ^d go on"
+        unanswered = len(self.unanswered(opened)) if draft.verdict == "approve" else 0
+        if unanswered:
+            return f"S rests: {unanswered} question{'s' if unanswered > 1 else ''} to answer; a asks"
+        return ""
+
+    def _not_mine(self, opened: Opened, policy: Policy) -> str:
+        reviewer = self.reviewer(policy)
+        if reviewer is None:
+            return "your key is not that of a reviewer in this policy"
+        return signoff.own_change(opened.queued.change.author, reviewer, policy)
+
+    def reviewer(self, policy: Policy) -> Reviewer | None:
+        """Who holds the key, by this policy."""
+        return policy.reviewer_of_key(self._blob) if self._blob else None
+
+    def sign(self, opened: Opened, *, interactive: bool = False) -> SignOff:
+        """Signs the draft on exactly what was opened. Raises WorkbenchError; then nothing is recorded, and the draft is kept."""
+        draft = self.drafts[opened.queued.id]
+        if self._key is None or self.obstacle(opened, 0):
+            raise UsageError("This draft can't be signed.", self.obstacle(opened, 0))
+        answers = [draft.answers.get(question, "") for question in opened.questions] if draft.verdict == "approve" else []
+        return signoff.sign(
+            self._repo, opened.queued.id, verdict=draft.verdict, key=self._key, answers=answers, comment=draft.comment,
+            seen=opened.queued.commit, environment=self._environment, interactive=interactive,
+        )  # fmt: skip

@@ -1,0 +1,124 @@
+"""Queue, diff and policy → lines for the screen. Every word that comes from outside passes through `line()`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from workbench.changes import FileDiff
+from workbench.review.gates import missing_gates
+from workbench.review.queue import Assessment, QueuedChange
+from workbench.review.signoff import SignOff, Standing, Verdict, unmet
+from workbench.tui.drafts import Draft
+from workbench.tui.lines import Line, line
+
+STATUS = {"added": "+", "deleted": "-", "modified": "~", "mode": "m"}
+VERDICTS: dict[Verdict, str] = {
+    "approve": "✓ approve", "request-changes": "↺ request changes", "reject": "✗ reject"
+}  # fmt: skip
+HELP = [
+    "j k ↑ ↓    move one line          g G     first, last",
+    "^d ^u      half a page            Enter   open a change, Esc back",
+    "Tab        diff, evidence, policy z       one pane, or all",
+    "[ ]        hunk                   { }     file",
+    "",
+    "a          draft: approve (asks what the policy asks)",
+    "r  x       draft: request changes, reject",
+    "c          a comment to the draft; it is signed with it",
+    "u          take the draft back",
+    "S          sign the draft; Y confirms",
+    "F5         read the queue again",
+    "^P         all commands           q       quit; drafts are kept",
+    "",
+    "S rests until all of the diff was on screen and the policy's",
+    "questions are answered. Verdict keys rest for 0.4 s after the",
+    "pane or the change changed, and as long as keys keep coming.",
+]
+
+
+def queue_lines(changes: Sequence[QueuedChange], drafts: Mapping[str, Draft], signed: Counter[str]) -> list[Line]:
+    """One line a change: id, draft or sign-offs, kinds, title."""
+    if not changes:
+        return [line("the queue is empty", "dim")]
+    lines = []
+    for queued in changes:
+        draft = drafts.get(queued.id)
+        count = signed[queued.id]
+        mark = f"[draft: {VERDICTS[draft.verdict]}] " if draft else f"[{count} signed] " if count else ""
+        kinds = ",".join(kind.value for kind in queued.classification.kinds) or "no risk"
+        lines.append(line(f"{queued.id[:8]} {mark}{kinds}: {queued.change.title}", "strong" if draft else "plain", queued.id))
+    return lines
+
+
+def diff_lines(diffs: Sequence[FileDiff]) -> list[Line]:
+    """A unified diff; keys `f<i>` for what is said about a file and `h<i>.<j>` for the lines of a hunk."""
+    lines: list[Line] = []
+    for i, diff in enumerate(diffs):
+        name = f"{diff.old_path} → {diff.path}" if diff.old_path and diff.old_path != diff.path else diff.path
+        lines.append(line(f"{STATUS[diff.status]} {name} ({diff.status})", "heading", f"f{i}"))
+        if diff.old_mode != diff.new_mode and diff.old_mode and diff.new_mode:
+            lines.append(line(f"  mode {diff.old_mode} → {diff.new_mode}", "warning", f"f{i}"))
+        if diff.binary:
+            lines.append(line(f"  binary, {diff.old_size:,} → {diff.new_size:,} bytes", "warning", f"f{i}"))
+        for j, hunk in enumerate(diff.hunks):
+            key = f"h{i}.{j}"
+            lines.append(line(hunk.header, "dim", key))
+            for found in hunk.lines:
+                style = {"+": "added", "-": "removed"}.get(found.mark, "plain")
+                lines.append(line(f"{found.mark} {found.text}", style, key))
+        if diff.missing_newline:
+            lines.append(line("\\ no newline at the end any more", "dim", f"f{i}"))
+        lines.append(line(""))
+    return lines or [line("no difference", "dim")]
+
+
+def extent(diffs: Sequence[FileDiff]) -> str:
+    """`2 files, 3 hunks`."""
+    files, hunks = len(diffs), sum(len(diff.hunks) for diff in diffs)
+    return f"{files} file{'' if files == 1 else 's'}, {hunks} hunk{'' if hunks == 1 else 's'}"
+
+
+def policy_lines(queued: QueuedChange, assessment: Assessment, standing: Standing, draft: Draft | None) -> list[Line]:
+    """What is missing, what the policy of the base tree asks, who has signed, and what exactly is decided on."""
+    decision = assessment.decision
+    missing = [*missing_gates(decision.requires.gates, assessment.gates, queued.change.result), *unmet(decision, standing)]
+    lines = [line("WHAT IS MISSING", "heading")]
+    if decision.decision == "block":
+        lines.append(line("✗ blocked: this change can't be applied by anybody", "bad"))
+    lines += [line(f"✗ {text}", "warning") for text in missing] or [line("✓ nothing", "good")]
+    lines += [line(""), line("WHAT THE POLICY ASKS", "heading")]
+    lines.append(line(f"decision: {decision.decision}, approvals: {decision.requires.approvals}"))
+    if decision.requires.roles:
+        lines.append(line(f"by: {', '.join(decision.requires.roles)}"))
+    if decision.requires.gates:
+        lines.append(line(f"gates that must pass: {', '.join(decision.requires.gates)}"))
+    lines += [line(f"· {why}", "dim") for why in decision.reasons]
+    for question in decision.requires.questions:
+        answer = draft.answers.get(question, "") if draft else ""
+        lines += [line(f"? {question}", "strong"), line(f"    {answer}" if answer else "    (no answer yet; a asks)")]
+    if draft and draft.comment:
+        lines.append(line(f"your comment: {draft.comment}"))
+    lines += [line(""), line("SIGN-OFFS", "heading"), *_signoff_lines(standing)]
+    lines += [line(""), line("THIS CHANGE, EXACTLY", "heading")]
+    identity = {
+        "base": queued.change.base, "result": queued.change.result, "digest": queued.digest,
+        "policy": decision.policy_digest, "session": queued.session or "none",
+    }  # fmt: skip
+    return lines + [line(f"{name:<8}{value}", "dim") for name, value in identity.items()]
+
+
+def _signoff_lines(standing: Standing) -> list[Line]:
+    lines: list[Line] = []
+    for given in (*standing.approvals, *standing.objections):
+        lines += _said(given)
+    lines += [line(f"○ {name} doesn't count: {why}", "dim") for name, why in standing.invalid]
+    return lines or [line("nobody has signed yet", "dim")]
+
+
+def _said(given: SignOff) -> list[Line]:
+    said = given.payload
+    role = f" as {said.role}" if said.role else ""
+    lines = [line(f"{VERDICTS[said.verdict]}: {said.reviewer}{role}, {said.at:%Y-%m-%d %H:%M} UTC", "strong")]
+    for answer in said.answers:
+        lines += [line(f"    ? {answer.question}", "dim"), line(f"      {answer.answer}")]
+    return lines + ([line(f"    “{said.comment}”")] if said.comment else [])
