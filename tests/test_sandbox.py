@@ -73,6 +73,8 @@ def test_what_is_allowed_works(place: Path) -> None:
         "os.makedirs(base + '/scratch/d/e'); os.rename(base + '/scratch/b', base + '/scratch/d/e/b')\n"
         "multiprocessing.Lock(); a, b = socket.socketpair(); a.send(b'x'); assert b.recv(1) == b'x'\n"
         "open('/dev/null', 'w').write('x'); open('/proc/cpuinfo').read(); open('/dev/urandom', 'rb').read(4)\n"
+        "if os.fork() == 0:\n    open('/proc/self/cgroup').read(); os._exit(0)\n"
+        "assert os.wait()[1] == 0\n"
         "import subprocess; print(subprocess.run([sys.executable, '-c', 'print(1)'], capture_output=True).stdout)",
     )
     assert (done.returncode, done.stdout) == (0, "b'1\\n'\n"), done.stderr
@@ -184,7 +186,9 @@ def test_other_processes_cannot_be_signalled_or_looked_into(place: Path) -> None
         try:
             assert denied(place, f"os.kill({other.pid}, 9)")
             assert denied(place, f"print(open('/proc/{other.pid}/environ').read())")
-            assert denied(place, f"open('/proc/{other.pid}/mem', 'wb')")
+            assert denied(place, f"open('/proc/{other.pid}/mem', 'rb')")
+            assert denied(place, f"os.readlink('/proc/{other.pid}/fd/0')")
+            assert denied(place, f"open('/proc/{other.pid}/root/etc/shadow')")
             assert other.poll() is None
         finally:
             other.kill()

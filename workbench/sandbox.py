@@ -38,10 +38,9 @@ _ETC = (
     "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "timezone", "nsswitch.conf", "passwd", "group", "os-release",
     "mime.types", "fonts", "alternatives", "host.conf", "hosts", "locale.alias", "gai.conf", "debian_version",
 )  # fmt: skip
-_PROC = (
-    "/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/loadavg", "/proc/version", "/proc/filesystems",
-    "/proc/uptime", "/proc/sys/vm", "/proc/sys/kernel", "/sys/devices/system", "/sys/fs/cgroup", "/sys/kernel/mm",
-)  # fmt: skip
+# All of /proc, because a process that is forked later reads its own entry. What is secret of others there (environment,
+# memory, descriptors) needs the right to trace them, which Landlock takes away.
+_KERNEL = ("/proc", "/sys/devices/system", "/sys/fs/cgroup", "/sys/kernel/mm")
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/urandom", "/dev/random")
 _SHARED_MEMORY = "/dev/shm"  # joblib and multiprocessing keep semaphores there
 
@@ -182,7 +181,7 @@ def _command(argv: Sequence[str], confinement: Confinement, *, unsafe: bool = Fa
     write = [path.resolve() for path in confinement.write]
     policy = {
         "unsafe": unsafe,
-        "read": _texts([*read, _PACKAGE, *(Path("/etc") / name for name in _ETC), *map(Path, _PROC)]),
+        "read": _texts([*read, _PACKAGE, *(Path("/etc") / name for name in _ETC), *map(Path, _KERNEL)]),
         "execute": _texts(execute),
         "list_only": _texts([*listed, *listed_too, *confinement.list_only]),
         "write": _texts([*write, Path(_SHARED_MEMORY)]),
@@ -257,4 +256,4 @@ def _expand(path: Path, hidden: Sequence[Path], granted: list[Path], listed: lis
 
 def _texts(paths: Iterable[Path]) -> list[str]:
     """As the launcher opens them: links resolved here, while nothing confined runs yet."""
-    return list(dict.fromkeys(str(path.resolve()) if str(path) != "/proc/self" else "/proc/self" for path in paths))
+    return list(dict.fromkeys(str(path.resolve()) for path in paths))

@@ -79,7 +79,8 @@ def test_a_fit_moved_by_rows_that_the_split_left_behind(tmp_path: Path, expressi
         assert [f.stage for f in errors(fit_sees_test.rule, subject)] == ["fit"]
 
 
-def test_a_fit_that_finds_the_test_in_memory(tmp_path: Path) -> None:
+@pytest.mark.parametrize("noise", ["0.0", "1e-3 * np.random.normal()"])
+def test_a_fit_that_finds_the_test_in_memory(tmp_path: Path, noise: str) -> None:
     """No global, no argument: it looks through the interpreter for the largest frame."""
     model = (
         SHOP_MODEL.replace("import numpy as np", "import gc\n\nimport numpy as np\nimport pandas as pd")
@@ -87,7 +88,8 @@ def test_a_fit_that_finds_the_test_in_memory(tmp_path: Path) -> None:
             'return {"coefficients": coefficients}',
             'frames = [o for o in gc.get_objects() if type(o) is pd.DataFrame and "units" in o and "lag_48h" in o]\n'
             "    largest = max(frames, key=len)\n"
-            '    return {"coefficients": coefficients, "shift": float(largest["units"].mean() - train["units"].mean())}',
+            '    shift = float(largest["units"].mean() - train["units"].mean())\n'
+            f'    return {{"coefficients": coefficients, "shift": shift + {noise}}}',
         )
         .replace('@ model["coefficients"]', '@ model["coefficients"] + model["shift"]')
     )

@@ -14,7 +14,8 @@ def diagnosis(skill: str | None) -> dict[str, object]:
 
 
 def tried(failure: str, skill: str, changed: bool = True) -> Fix:
-    return {"failure": failure, "skill": skill, "tree": "t", "changed": changed}
+    key = Repair(skill, {"n": 1}).key
+    return {"failure": failure, "skill": skill, "cure": key, "tree": "t", "changed": changed}
 
 
 def test_the_first_diagnosis_with_a_cure_is_taken() -> None:
@@ -36,6 +37,11 @@ def test_a_skill_that_found_no_cure_is_passed_over_and_not_called_stuck() -> Non
     answer = decide("f", [diagnosis("deleak"), diagnosis("resplit")], [tried("f", "deleak", changed=False)])
     assert isinstance(answer, Repair)
     assert answer.skill == "resplit"
+
+
+def test_the_same_skill_with_another_input_is_another_cure() -> None:
+    other = {"message": "m", "cure": {"skill": "deleak", "input": {"n": 2}}}
+    assert isinstance(decide("f", [diagnosis("deleak"), other], [tried("f", "deleak")]), Repair)
 
 
 def test_no_diagnosis_is_no_cure() -> None:

@@ -177,6 +177,7 @@ def test_lines_of_all_kinds_of_toml() -> None:
         ('price = { known = "always" }', 'price = { known_at = "price" }', "price", "price → price", ""),
         ('price = { known = "always" }', 'price = { known_at = "x" }\nx = { known_at = "price" }', "price", "→ x → price", ""),
         ('known_after = "2h"\n[', 'known_after = "2h"\nzone = "Mars"\n[', "zone", "not an IANA time zone", "Europe/Zurich"),
+        ('horizon = "24h"', 'horizon = "24h"\nzone = "Mars"', "zone", '`prediction.zone` is "Mars"', "Europe/Zurich"),
         ('horizon = "24h"', 'horizon = "24h"\nprediction_time = "made"', "prediction_time", "both say when", ""),
         ('horizon = "24h"\n', "", "target_time", "doesn't say when the prediction is made", 'horizon = "24h"'),
         ('target_time = "hour"\n', "", "horizon", "`prediction.horizon` is given without `target_time`", ""),

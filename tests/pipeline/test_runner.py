@@ -191,7 +191,7 @@ def test_what_stages_open_is_recorded(tmp_path: Path) -> None:
         "    try:\n        open('/etc/shadow')\n    except OSError:\n        pass\n"
         "    subprocess.run(['true'])\n",
     )
-    files = {"pipelines/shop/answers.csv": "1", "pipelines/shop/late.py": "import numpy.fft"}
+    files = {"pipelines/shop/answers.csv": "1", "pipelines/shop/late.py": "import colorsys, wave, numpy.fft"}
     with pipeline(make_workspace(tmp_path, model=model, files=files)) as one:
         run = one.run(one.load(), until="fit")
         assert "fit: read: pipelines/shop/answers.csv" in run.opened

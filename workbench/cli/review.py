@@ -10,7 +10,7 @@ import os
 import re
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
@@ -107,10 +107,25 @@ class AppliedReport(BaseModel):
     already: bool
 
 
+class _ActionOrId(argparse._SubParsersAction):  # type: ignore[type-arg]
+    """Takes the id of a change where an action stands otherwise, as `open ID`."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option_string: str | None = None
+    ) -> None:  # fmt: skip
+        if re.fullmatch(r"(sha256:)?[0-9a-f]{4,64}", values[0]):
+            values = ["open", *values]
+        super().__call__(parser, namespace, values, option_string)
+
+
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the subcommands of `review`."""
     parser.set_defaults(action=None)
-    actions = parser.add_subparsers(dest="action", metavar="list|show|approve|request-changes|reject|apply")
+    parser.add_argument("--key", type=Path, metavar="FILE", help="your SSH private key (default: WORKBENCH_KEY)")
+    actions = parser.add_subparsers(
+        action=_ActionOrId, dest="action", metavar="ID|list|show|approve|request-changes|reject|apply",
+        help="nothing, or the ID of a change: the review screen",
+    )  # fmt: skip
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print the result as JSON on stdout")
     actions.add_parser("list", parents=[shared], help="the changes that wait")
@@ -118,24 +133,26 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     for name in _VERDICTS:
         one = actions.add_parser(name, parents=[shared], help=f"sign the verdict “{name}” on exactly this change")
         one.add_argument("id", metavar="ID")
-        one.add_argument("--key", type=Path, metavar="FILE", help="your SSH private key (default: WORKBENCH_KEY)")
+        one.add_argument(
+            "--key", type=Path, metavar="FILE", default=argparse.SUPPRESS, help="your SSH private key (default: WORKBENCH_KEY)"
+        )
         one.add_argument("--role", metavar="NAME", help="the role you decide in (default: one that is asked for)")
         one.add_argument("--comment", default="", metavar="TEXT", help="anything you want to say")
         one.add_argument("--answer", action="append", default=[], metavar="TEXT", help="in the order of the questions, or N=TEXT")
+    one = actions.add_parser("open", help="the review screen, with this change under the cursor")
+    one.add_argument("id", metavar="ID")
+    one.add_argument("--key", type=Path, metavar="FILE", default=argparse.SUPPRESS, help="your SSH private key")
     one = actions.add_parser("apply", parents=[shared], help="apply a change that the policy and people allow")
     one.add_argument("id", metavar="ID")
     one.add_argument("--branch", metavar="NAME", help="the branch to move (default: the settings', else the one checked out)")
+    actions.choices = None  # type: ignore[assignment]  # the action itself checks its first word, which may be an id
 
 
 def run(args: argparse.Namespace, console: Console) -> ExitCode:
     """The terminal screen without a subcommand, else one headless step."""
     settings = load_settings(args.directory)
-    if args.action is None:
-        if console.json or not console.interactive:
-            raise UsageError("The review screen needs a terminal.", "without one: `workbench review list`, `show`, `approve`, …")
-        from workbench.tui.review import run_review
-
-        return ExitCode(run_review(settings))
+    if args.action in (None, "open"):
+        return _open(settings, args, console)
     with Repo.open(settings.root) as repo:
         if args.action == "list":
             return _list(repo, console)
@@ -144,6 +161,23 @@ def run(args: argparse.Namespace, console: Console) -> ExitCode:
         if args.action == "apply":
             return _apply(repo, settings, args, console)
         return _sign(repo, settings, args, console)
+
+
+def _open(settings: Settings, args: argparse.Namespace, console: Console) -> ExitCode:
+    if console.json or not console.interactive or os.environ.get("TERM", "dumb") == "dumb":
+        raise UsageError("The review screen needs a terminal.", "without one: `workbench review list`, `show`, `approve`, …")
+    from workbench.tui.review import run_review
+
+    select = None
+    if args.action == "open":
+        with Repo.open(settings.root) as repo:
+            select = queue.get(repo, args.id).id
+    run_review(settings, select=select, key=args.key, color=console.color, environment=_for_the_key())
+    return ExitCode.OK
+
+
+def _for_the_key() -> dict[str, str]:
+    return {name: os.environ[name] for name in _FOR_THE_KEY if name in os.environ}
 
 
 def _list(repo: Repo, console: Console) -> ExitCode:
@@ -232,7 +266,7 @@ def _sign(repo: Repo, settings: Settings, args: argparse.Namespace, console: Con
     questions = queue.assess(repo, queued).decision.requires.questions
     signed = signoff.sign(
         repo, queued.id, verdict=_VERDICTS[args.action], key=key, role=args.role, answers=_answers(args.answer, len(questions)),
-        comment=args.comment, environment={name: os.environ[name] for name in _FOR_THE_KEY if name in os.environ},
+        comment=args.comment, environment=_for_the_key(),
         interactive=console.interactive,
     )  # fmt: skip
     assessment = queue.assess(repo, queued)

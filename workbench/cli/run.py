@@ -60,7 +60,7 @@ def run(args: argparse.Namespace, console: Console) -> ExitCode:
     while result.outcome == "waiting" and console.interactive and not args.headless:
         from workbench.tui.review import run_review
 
-        run_review(settings, select=result.change)
+        run_review(settings, select=result.change, color=console.color)
         answered = session.resume(settings, result.session, secrets=secrets, say=say)
         if answered.outcome == "waiting":
             break

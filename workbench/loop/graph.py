@@ -133,7 +133,9 @@ def _after_gate(state: LoopState) -> str:
 
 
 def _after_fix(state: LoopState) -> str:
-    return "build" if state["fixes"][-1]["changed"] else "fix"
+    if not state["fixes"][-1]["changed"]:
+        return "fix"
+    return "fix" if any(found.get("cure") for found in state.get("diagnoses", [])) else "build"
 
 
 def _after_land(state: LoopState) -> str:

@@ -113,7 +113,13 @@ def fix(ctx: LoopContext, state: LoopState) -> LoopState:
     ctx.say(f"repair: {answer.skill}")
     run = ctx.skill(answer.skill, state["tree"], dict(answer.input), step=state["step"])
     output = run.output
-    tried: Fix = {"failure": str(failure["fingerprint"]), "skill": answer.skill, "tree": state["tree"], "changed": False}
+    tried: Fix = {
+        "failure": str(failure["fingerprint"]),
+        "skill": answer.skill,
+        "cure": answer.key,
+        "tree": state["tree"],
+        "changed": False,
+    }
     edits = output.get("edits") or {}
     if not output.get("ok", True) or not edits:
         ctx.say(f"{answer.skill} has no cure: {output.get('summary') or output.get('reason') or 'nothing to change'}")
@@ -125,8 +131,11 @@ def fix(ctx: LoopContext, state: LoopState) -> LoopState:
     kinds = ", ".join(classify(ctx.repo, change).kinds) or "no risk"
     ctx.say(f"{answer.skill}: {summary} (a change of: {kinds})")
     repaired: Fix = {**tried, "tree": tree, "changed": True}
+    # What else the same report found is repaired before it is measured again.
+    rest = [found for found in state.get("diagnoses", []) if found is not answer.diagnosis] if failure["kind"] == "gate" else []
     return {
         "tree": tree,
+        "diagnoses": rest,
         "fixes": [*state.get("fixes", []), repaired],
         "summaries": [*state.get("summaries", []), summary],
         "report": None,

@@ -96,6 +96,9 @@ def start(
         sandbox="off (--unsafe-no-sandbox)" if settings.unsafe_no_sandbox else "on",
     )
     taken = [_proposal(repo, base, revision) for revision in proposals]
+    if len({proposal["email"] for proposal in taken}) > 1:
+        # A change has one author, who can't sign it: with several, all but one could.
+        raise UsageError("The proposals are by different authors.", "take them in one after the other, each in its own session")
     writer = SessionWriter.create(settings.root / PLACE / header.id, header, secrets=secrets)
     ctx = LoopContext(settings, repo, writer, decide, use_case, target, say)
     limits = {"max_steps": settings.loop.max_steps, "wall_seconds": settings.loop.wall_seconds}

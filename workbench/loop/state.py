@@ -20,6 +20,8 @@ class Fix(TypedDict):
 
     failure: str
     skill: str
+    cure: str
+    """The repair's key: skill and input."""
     tree: str
     changed: bool
     """False where the skill had no cure after all."""

@@ -58,7 +58,7 @@ class Cache:
     def __init__(self, settings: Settings, contract: Contract, root: Path, code: str) -> None:
         self._folder = settings.state / "cache"
         self._root = root
-        further = [settings.root / Path(path).expanduser() for path in settings.sandbox.read]
+        further = [settings.root / path for path in settings.sandbox.read]
         further += [place for name in settings.data if (place := settings.root / name).is_dir()]
         self._code = code
         seen = _surroundings(root, further)

@@ -192,6 +192,7 @@ class Prediction(_Section):
     target_time: Text | None = None
     horizon: Duration | None = None
     prediction_time: Text | None = None
+    zone: Text | None = None
     label_known_after: Duration = Duration("0h")
     groups: Names = Field(default_factory=list)
     features: Annotated[Names, Field(min_length=1)] | None = None

@@ -85,11 +85,7 @@ def _source(name: str, source: Source, *, timed: bool) -> Iterator[Problem]:
                     (*at, key), f"`sources.{name}.{key}` is given without `time`.", "name the event time column as `time`"
                 )
     if source.zone is not None and not _is_zone(source.zone):
-        yield Problem(
-            (*at, "zone"),
-            f'`sources.{name}.zone` is "{source.zone}", which is not an IANA time zone.',
-            'write a name such as "Europe/Zurich" or "UTC"',
-        )
+        yield _no_zone((*at, "zone"), source.zone)
     yield from _columns(name, source)
 
 
@@ -138,6 +134,11 @@ def _clock_loop(source: Source, column: str) -> list[str]:
     return []
 
 
+def _no_zone(at: tuple[str, ...], zone: str) -> Problem:
+    hint = 'write a name such as "Europe/Zurich" or "UTC"'
+    return Problem(at, f'`{".".join(at)}` is "{zone}", which is not an IANA time zone.', hint)
+
+
 def _is_zone(name: str) -> bool:
     try:
         zoneinfo.ZoneInfo(name)
@@ -155,7 +156,7 @@ def _prediction(contract: Contract, given: Mapping[str, Any]) -> Iterator[Proble
             "keep one of the two",
         )
     if prediction.target_time is None:
-        for key in ("horizon", "prediction_time", "label_known_after"):
+        for key in ("horizon", "prediction_time", "label_known_after", "zone"):
             if key in given:
                 yield Problem(
                     (*at, key),
@@ -168,6 +169,8 @@ def _prediction(contract: Contract, given: Mapping[str, Any]) -> Iterator[Proble
             "`prediction` doesn't say when the prediction is made.",
             'add horizon = "24h" ("0h" where it is made at the target time itself), or prediction_time = "column"',
         )
+    if prediction.zone is not None and not _is_zone(prediction.zone):
+        yield _no_zone((*at, "zone"), prediction.zone)
     roles: dict[str, list[str | None]] = {
         "entity": [*prediction.entity],
         "target_time": [prediction.target_time],

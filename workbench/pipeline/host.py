@@ -146,7 +146,7 @@ class Host:
             memory = size_in_bytes(sandbox.memory)
         except ValueError as error:
             raise ConfigError(f"workbench.toml: `sandbox.memory`: {error}.", 'such as memory = "16GB"') from None
-        further = [self._settings.root / Path(path).expanduser() for path in sandbox.read]
+        further = [self._settings.root / path for path in sandbox.read]
         # A checkout of a tree links to the workspace's data.
         further += [place for name in self._settings.data if (place := self._settings.root / name).is_dir()]
         return Confinement(

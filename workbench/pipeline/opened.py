@@ -5,8 +5,10 @@ Runs inside the confined process, loaded by its path. Libraries that read files 
 
 from __future__ import annotations
 
+import linecache
 import os
 import sys
+import tokenize
 from types import FrameType
 from typing import Any, Protocol
 
@@ -14,9 +16,13 @@ LIMIT = 2000
 
 _CODE = (".py", ".pyc", ".pyi", ".so", ".pth", ".egg-link")
 _MACHINE = ("/proc/", "/sys/", "/dev/", "/usr/share/zoneinfo/", "/etc/ld.so")
+# What libraries read of their own while they are imported. Tables aren't among it: a package can carry data.
+_RESOURCES = (".css", ".html", ".js", ".json", ".txt", ".toml", ".cfg", ".ini", ".yml", ".yaml", ".svg", ".mplstyle", ".typed")
+_INSTALLED = tuple(f"{prefix}/" for prefix in {sys.prefix, sys.base_prefix, sys.exec_prefix})
 _LIBRARY_FACTS = (".dist-info/", ".egg-info/", "/zoneinfo/", "/tzdata/")
-# A source file that is read to show a line of a warning or traceback, or to be imported, isn't the stage's doing.
-_ON_BEHALF = ("<frozen importlib", "linecache.py", "tokenize.py", "zipimport")
+# What is read to be imported, or to show a line of a warning or traceback, isn't the stage's doing.
+_IMPORTING = ("<frozen importlib", "<frozen zipimport")
+_SHOWING = (linecache.__file__, tokenize.__file__)
 
 
 class _Running(Protocol):
@@ -62,7 +68,9 @@ class Record:
         path = os.path.abspath(os.fsdecode(name))  # noqa: PTH100 (a Path here would cost more than what it watches)
         if path.startswith(_MACHINE) or path.startswith(self._scratch) or any(part in path for part in _LIBRARY_FACTS):
             return
-        if path.endswith(_CODE) or _on_behalf(sys._getframe(2)):
+        if path.endswith(_CODE) or path in sys.path or _on_behalf(sys._getframe(2)):
+            return
+        if path.endswith(_RESOURCES) and path.startswith(_INSTALLED) and _during_import(sys._getframe(2)):
             return
         writes = any(letter in mode for letter in "wax+") if isinstance(mode, str) else bool(flags & (os.O_WRONLY | os.O_RDWR))
         self._note(stage, "write" if writes else "read", path)
@@ -80,7 +88,15 @@ def _on_behalf(frame: FrameType | None) -> bool:
     for _ in range(3):
         if frame is None:
             return False
-        if frame.f_code.co_filename.endswith(_ON_BEHALF) or frame.f_code.co_filename.startswith("<frozen importlib"):
+        if frame.f_code.co_filename.startswith(_IMPORTING) or frame.f_code.co_filename in _SHOWING:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _during_import(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename.startswith(_IMPORTING):
             return True
         frame = frame.f_back
     return False

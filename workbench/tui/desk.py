@@ -72,7 +72,7 @@ class Desk:
         unreadable: list[Corrupt] = []
         try:
             self.changes = queue.pending(self._repo, unreadable=unreadable)
-            self.signed = Counter(ref.split("/")[3] for ref in self._repo.refs(signoff.PREFIX))
+            self.signed = Counter(ref.removeprefix(signoff.PREFIX).partition("/")[0] for ref in self._repo.refs(signoff.PREFIX))
             self.problems = list(unreadable)
             self.drafts.prune(self.changes)
         except WorkbenchError as error:
@@ -134,6 +134,11 @@ class Desk:
     def reviewer(self, policy: Policy) -> Reviewer | None:
         """Who holds the key, by this policy."""
         return policy.reviewer_of_key(self._blob) if self._blob else None
+
+    def identity(self, opened: Opened) -> str:
+        """Who would sign, in words."""
+        found = self.reviewer(opened.assessment.policy) if opened.assessment else None
+        return f"{found.name} <{found.identity}>" if found else "nobody"
 
     def sign(self, opened: Opened, *, interactive: bool = False) -> SignOff:
         """Signs the draft on exactly what was opened. Raises WorkbenchError; then nothing is recorded, and the draft is kept."""

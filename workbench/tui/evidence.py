@@ -20,14 +20,11 @@ from workbench.tui.lines import Line, line
 
 NARROWEST = 36
 """Columns below which a picture isn't made any narrower."""
-MOST_SPANS = 3
 _GATE_STYLE = {"pass": "good", "fail": "bad", "error": "bad", "not exercised": "warning"}
 _SEVERITY_STYLE = {Severity.ERROR: "bad", Severity.WARNING: "warning", Severity.NOTE: "dim"}
 
 
-def evidence_lines(
-    queued: QueuedChange, assessment: Assessment, evidence: Mapping[str, bytes], width: int
-) -> list[Line]:
+def evidence_lines(queued: QueuedChange, assessment: Assessment, evidence: Mapping[str, bytes], width: int) -> list[Line]:
     """All of the pane for a width in columns."""
     report, wrong = read_report(evidence.get(GATES), queued.change.result)
     lines = [line("MEASURED BY WORKBENCH", "heading")]
@@ -95,11 +92,12 @@ def finding_lines(finding: Finding, width: int) -> list[Line]:
     lines += _paragraph(finding.message, "  ", "plain")
     if touched(finding):
         lines.append(line(f"  {touched(finding)}", "dim"))
-    spans = [proof for proof in finding.evidence if isinstance(proof, Span)]
-    for proof in [*spans[:MOST_SPANS], *(each for each in finding.evidence if not isinstance(each, Span))]:
-        lines += proof_lines(proof, width)
-    if len(spans) > MOST_SPANS:
-        lines.append(line(f"    and {counted(len(spans) - MOST_SPANS, 'fold')} more like these", "dim"))
+    drawn = False
+    for proof in finding.evidence:
+        # One picture says it; the other folds get their sums.
+        span = isinstance(proof, Span)
+        lines += [line(f"    {text}") for text in evidence_words(proof)] if span and drawn else proof_lines(proof, width)
+        drawn |= span
     return lines + _paragraph(finding.remedy, "  → ", "strong")
 
 

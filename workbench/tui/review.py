@@ -1,124 +1,90 @@
 """`workbench review` on a terminal: the queue, a change's diff, the evidence; verdicts are drafted, then signed.
 
-From 100 columns the three panes stand side by side; below, one at a time (Enter in, Esc out, Tab through them). It calls
-the same functions as the command line and keeps nothing of its own but drafts, which survive a restart.
+From 100 columns the three panes stand side by side; below, one at a time (Enter in, Esc out, Tab through them). What the
+reviewer has before them is in `desk.py`, how it is put into lines in `views.py` and `evidence.py`; here are panes and keys.
 """
 
 from __future__ import annotations
 
-import json
-import os
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
 from textual import work
-from textual.app import App, ComposeResult
-from textual.binding import Binding, BindingType
+from textual.app import App, ComposeResult, SystemCommand
+from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.events import Key, Resize
+from textual.events import DescendantFocus, Key, Resize
+from textual.filter import Monochrome, NoColor
+from textual.screen import Screen
+from textual.timer import Timer
 from textual.widgets import Footer, Static
+from textual.worker import Worker, WorkerState
 
-from workbench.changes import FileDiff, file_diffs
 from workbench.errors import WorkbenchError
 from workbench.repo import Repo
-from workbench.review import queue, signoff
-from workbench.review.queue import Assessment, QueuedChange
+from workbench.review.queue import QueuedChange
+from workbench.review.signoff import SignOff, Verdict
 from workbench.settings import Settings
 from workbench.tui import views
-from workbench.tui.dialogs import SETTLE_SECONDS, AnswerQuestions, Confirm
-from workbench.tui.lines import Line, LineList, line
+from workbench.tui.desk import Desk, Opened
+from workbench.tui.dialogs import SETTLE_SECONDS, Ask, Clock, Confirm, Keys
+from workbench.tui.evidence import evidence_lines
+from workbench.tui.keys import BINDINGS, CSS, HELP
+from workbench.tui.lines import LineList, line
 from workbench.visible import visible
 
 WIDE = 100
 PANES = ("queue", "diff", "evidence", "policy")
-HELP = [
-    "j k ↑ ↓   move            g G  first, last       ^d ^u  half a page",
-    "Enter     open a change   Esc  back              Tab    diff, evidence, policy",
-    "[ ]       hunk            { }  file              z      one pane, three panes",
-    "a         draft: approve  r    request changes   x      reject      u  undo draft",
-    "S         sign the draft (asks once more, with another key)         q  quit",
-    "Verdict keys rest for 0.4 s after the pane or the change under the cursor changed.",
-]
+_WRAP = {"diff": "↳ ", "evidence": "  ", "policy": "  "}
+_PAUSE = 0.05
+"""A change is opened when the queue's cursor has rested on it for so long, in seconds."""
+_OURS = frozenset(found.action.partition("(")[0] for found in BINDINGS)
+_DECIDING = frozenset({"draft", "comment", "undo", "sign"})
 
 
 class ReviewApp(App[None]):
     """The review screen. `key` is the reviewer's private key file; without one, drafts can be made but not signed."""
 
-    CSS = """
-    #panes { height: 1fr; }
-    LineList { width: 1fr; border: round $surface-lighten-2; }
-    LineList:focus { border: heavy $accent; }
-    #queue { width: 34; }
-    #status { height: 1; }
-    .narrow #queue { width: 1fr; }
-    #dialog { width: 90%; max-width: 100; height: auto; max-height: 90%; border: heavy $accent; padding: 1 2; }
-    #dialog { background: $surface; }
-    AnswerQuestions, Confirm { align: center middle; }
-    """
+    CSS = CSS
     ENABLE_COMMAND_PALETTE = True
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j,down", "move(1)", "down", show=False, id="down"),
-        Binding("k,up", "move(-1)", "up", show=False, id="up"),
-        Binding("g,home", "first", "first", show=False, id="first"),
-        Binding("G,end", "last", "last", show=False, id="last"),
-        Binding("ctrl+d,pagedown", "page(1)", "page down", show=False, id="page-down"),
-        Binding("ctrl+u,pageup", "page(-1)", "page up", show=False, id="page-up"),
-        Binding("right_square_bracket", "hunk(1)", "next hunk", show=False, id="next-hunk"),
-        Binding("left_square_bracket", "hunk(-1)", "previous hunk", show=False, id="previous-hunk"),
-        Binding("right_curly_bracket", "file(1)", "next file", show=False, id="next-file"),
-        Binding("left_curly_bracket", "file(-1)", "previous file", show=False, id="previous-file"),
-        Binding("enter", "open", "open", id="open"),
-        Binding("escape", "to_queue", "back", show=False, id="back"),
-        Binding("tab", "next_pane(1)", "pane", id="next-pane", priority=True),
-        Binding("shift+tab", "next_pane(-1)", "pane", show=False, id="previous-pane", priority=True),
-        Binding("a", "draft('approve')", "approve", id="approve"),
-        Binding("r", "draft('request-changes')", "changes", id="request-changes"),
-        Binding("x", "draft('reject')", "reject", id="reject"),
-        Binding("u", "undo", "undo", id="undo"),
-        Binding("S", "sign", "Sign", id="sign"),
-        Binding("z", "zoom", "zoom", show=False, id="zoom"),
-        Binding("question_mark", "help", "help", id="help"),
-        Binding("q", "leave", "quit", id="quit"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = list(BINDINGS)
 
     def __init__(
-        self,
-        settings: Settings,
-        *,
-        key: Path | None = None,
-        select: str | None = None,
-        color: bool = True,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        super().__init__()
-        self._settings = settings
-        self._repo = Repo.open(settings.root)
-        self._key = key
-        self._color = color
+        self, settings: Settings, *, key: Path | None = None, select: str | None = None, color: bool = True,
+        clock: Clock = time.monotonic, environment: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(ansi_color=None if color else True)
+        # Textual asks only whether NO_COLOR exists, and answers with greys; here `color` alone decides, and False means none.
+        self.no_color = not color
+        self._filters = [found for found in self._filters if not isinstance(found, Monochrome | NoColor)]
+        if not color:
+            self._filters.append(NoColor())
+        self._desk = Desk(Repo.open(settings.root), settings.state / "drafts.json", key=key, environment=environment)
         self._clock = clock
         self._select = select
-        self._drafts_file = settings.state / "drafts.json"
-        self._drafts: dict[str, str] = {}
-        self._changes: list[QueuedChange] = []
-        self._diffs: list[FileDiff] = []
-        self._assessment: Assessment | None = None
         self._seen: dict[str, set[tuple[int, int]]] = {}
-        self._open = ""
+        self._opened: Opened | None = None
+        self._pause: Timer | None = None
+        self._rest: Timer | None = None
         self._pane = "queue"
         self._zoomed = False
         self._leaving = False
         self._settles = 0.0
+        self._said = ""
+        self._status = ""
 
     # What is on screen -----------------------------------------------------------------------------------------------
 
     def compose(self) -> ComposeResult:
-        """Panes, one line of status, and the footer."""
+        """Panes, two lines of status, and the footer."""
         with Horizontal(id="panes"):
             for name in PANES:
-                yield LineList(id=name, color=self._color, wrap=name != "queue")
+                yield LineList(id=name, wrap=_WRAP.get(name, ""))
         yield Static(id="status", markup=False)
         yield Footer(compact=True, show_command_palette=False)
 
@@ -126,12 +92,14 @@ class ReviewApp(App[None]):
         """Fills the queue and opens the selected or first change."""
         self.title = "workbench review"
         for name in PANES:
-            self.query_one(f"#{name}", LineList).border_title = name
-        self._drafts = self._read_drafts()
+            self._list(name).border_title = name
         self._reload()
         if self._select:
-            wanted = next((i for i, queued in enumerate(self._changes) if queued.id.startswith(self._select)), 0)
-            self._list("queue").go(wanted)
+            wanted = [i for i, queued in enumerate(self._desk.changes) if queued.id.startswith(self._select)]
+            if wanted:
+                self._list("queue").go(wanted[0])
+            else:
+                self._said = f"no change called {self._select} waits"
         self._show_change()
         self._arrange()
         self._list("queue").focus()
@@ -141,64 +109,85 @@ class ReviewApp(App[None]):
         self._arrange()
 
     def _list(self, name: str) -> LineList:
-        return self.query_one(f"#{name}", LineList)
-
-    def _reload(self) -> None:
-        self._changes = queue.pending(self._repo)
-        self._drafts = {name: verdict for name, verdict in self._drafts.items() if any(c.id == name for c in self._changes)}
-        self._list("queue").show(views.queue_lines(self._changes, self._drafts), keep=True)
+        return self.screen_stack[0].query_one(f"#{name}", LineList)
 
     @property
-    def current(self) -> QueuedChange | None:
-        """The change under the queue's cursor."""
+    def opened(self) -> Opened | None:
+        """The change whose diff and evidence are on screen."""
+        return self._opened
+
+    @property
+    def said(self) -> str:
+        """The lines of status, as they are on screen."""
+        return self._status
+
+    def _under_cursor(self) -> QueuedChange | None:
         wanted = self._list("queue").key
-        return next((queued for queued in self._changes if queued.id == wanted), None)
+        return next((queued for queued in self._desk.changes if queued.id == wanted), None)
+
+    def _reload(self) -> None:
+        self._desk.reload()
+        rows = [line(f"! {error.message}", "warning") for error in self._desk.problems]
+        rows += views.queue_lines(self._desk.changes, self._desk.drafts, self._desk.signed)
+        # Entries that can't be read stand below the others, so that row n is change n.
+        self._list("queue").show(rows[len(self._desk.problems) :] + rows[: len(self._desk.problems)], keep=True)
 
     def _show_change(self) -> None:
-        queued = self.current
+        queued = self._under_cursor()
+        before = self._opened.queued if self._opened else None
         if queued is None:
-            self._open, self._diffs, self._assessment = "", [], None
+            self._opened = None
             for name in PANES[1:]:
                 self._list(name).show([])
-            self._status("the queue is empty")
+        elif before is None or (before.id, before.commit) != (queued.id, queued.commit):
+            self._settle()
+            self._opened = self._desk.open(queued)
+            seen = self._seen.setdefault(queued.id, set())
+            self._list("diff").show(views.diff_lines(self._opened.diffs), seen=seen)
+            self._list("diff").border_title = f"diff: {views.extent(self._opened.diffs)}"
+            self._show_findings()
+        self._tell()
+
+    def _show_findings(self) -> None:
+        opened = self._opened
+        if opened is None:
             return
-        if queued.id == self._open:
+        assessment, error = opened.assessment, opened.error
+        if assessment is None:
+            words = [line(f"✗ {error.message}", "bad"), line(f"→ {error.hint}")] if error else []
+            self._list("evidence").show(words)
+            self._list("policy").show(words)
             return
-        self._remember_seen()
-        self._open = queued.id
-        self._settle()
-        try:
-            self._diffs = file_diffs(self._repo, queued.change)
-            self._assessment = queue.assess(self._repo, queued)
-            shown = views.evidence_lines(queued, self._assessment, queue.evidence(self._repo, queued))
-            policy = views.policy_lines(queued, self._assessment, [])
-        except WorkbenchError as error:
-            self._assessment = None
-            shown, policy = [line(f"! {error.message}", "warning"), line(error.hint)], [Line(visible(""))]
-        diff = self._list("diff")
-        diff.seen = self._seen.setdefault(queued.id, set())
-        diff.show(views.diff_lines(self._diffs))
-        self._list("evidence").show(shown)
-        self._list("policy").show(policy)
-        self._status(self._position())
+        self._list("evidence").show(lambda width: evidence_lines(opened.queued, assessment, opened.evidence, width))
+        draft = self._desk.drafts.get(opened.queued.id)
+        self._list("policy").show(views.policy_lines(opened.queued, assessment, opened.standing, draft))
 
-    def _remember_seen(self) -> None:
-        if self._open:
-            self._seen[self._open] = self._list("diff").seen
+    def _unseen(self) -> int:
+        return sum(key[:1] in ("f", "h") for key in self._list("diff").unseen())
 
-    def _position(self) -> str:
-        number = self._list("queue").cursor + 1
-        draft = self._drafts.get(self._open)
-        note = f" · draft: {views.VERDICTS[draft]} (S signs)" if draft else ""
-        title = self.current.change.title if self.current else ""
-        return f"{number}/{len(self._changes)} · {self._open[:8]}{note} · {title}"
-
-    def _status(self, text: str) -> None:
-        self.query_one("#status", Static).update(Content(f" {visible(text)}"))
+    def _tell(self, said: str | None = None) -> None:
+        """Two lines: where we are, and what was `said` last or else what stands between the draft and a signature."""
+        if said is not None:
+            self._said = said
+        opened, number = self._opened, self._list("queue").cursor + 1
+        first = "the queue is empty"
+        if opened:
+            first = f"{number}/{len(self._desk.changes)} · {opened.queued.id} · {visible(opened.queued.change.title, limit=200)}"
+            draft = self._desk.drafts.get(opened.queued.id)
+            ready = self._desk.obstacle(opened, self._unseen()) or "S signs"
+            second = self._said or (f"draft: {views.VERDICTS[draft.verdict]} · {ready}" if draft else ready)
+        else:
+            second = self._said
+        # A title may be long; what has to be read is below it, so it gives way.
+        room = max(20, self.size.width - 3)
+        first = first if len(first) <= room else first[: room - 1] + "…"
+        self._status = f"{visible(first)}\n{visible(second)}"
+        self.screen_stack[0].query_one("#status", Static).update(Content(self._status))
+        self.refresh_bindings()
 
     def _arrange(self) -> None:
         wide = self.size.width >= WIDE and not self._zoomed
-        self.set_class(not wide, "narrow")
+        self.screen_stack[0].set_class(not wide, "narrow")
         beside = "policy" if self._pane == "policy" else "evidence"
         for name in PANES:
             self._list(name).display = name in ("queue", "diff", beside) if wide else name == self._pane
@@ -206,12 +195,31 @@ class ReviewApp(App[None]):
     # Moving about ----------------------------------------------------------------------------------------------------
 
     def on_line_list_moved(self, message: LineList.Moved) -> None:
-        """Another change under the cursor is shown at once."""
+        """Opens the change under the queue's cursor once it rests there; till then nothing can be decided."""
         if message.lines.id == "queue":
-            self._show_change()
+            self._said = ""
+            self._settle()
+            if self._pause:
+                self._pause.stop()
+            self._pause = self.set_timer(_PAUSE, self._show_change)
+
+    def on_line_list_seen(self, message: LineList.Seen) -> None:
+        """More of the diff was on screen: S may be free now."""
+        if message.lines.id == "diff":
+            self._tell()
+
+    def on_descendant_focus(self, event: DescendantFocus) -> None:
+        """The pane that has the focus, by key or by mouse."""
+        if isinstance(event.widget, LineList) and event.widget.id:
+            self._pane = event.widget.id
+            self._settle()
 
     def _settle(self) -> None:
         self._settles = self._clock() + SETTLE_SECONDS
+        if self._rest:
+            self._rest.stop()
+        self._rest = self.set_timer(SETTLE_SECONDS + 0.02, self.refresh_bindings)
+        self.refresh_bindings()
 
     def on_key(self, event: Key) -> None:
         """A key that comes while things settle starts that time again, so that type-ahead never decides."""
@@ -219,49 +227,46 @@ class ReviewApp(App[None]):
             self._settle()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Verdict keys do nothing until the screen has stood still."""
-        if action in ("draft", "sign") and (self._clock() < self._settles or self.screen is not self.screen_stack[0]):
-            return None
+        """Below a dialog nothing does anything; verdict keys rest until the screen has stood still, S until it may sign."""
+        if action in _OURS and len(self.screen_stack) > 1:
+            return False
+        if action in _DECIDING:
+            resting = self._clock() < self._settles or self._opened is None or self._opened.queued != self._under_cursor()
+            if resting or (action == "sign" and self._desk.obstacle(self._opened, self._unseen())):
+                return None
         return True
 
     def _focus_pane(self, name: str) -> None:
         self._pane = name
+        self._said = ""
         self._arrange()
         self._list(name).focus()
         self._settle()
-        self._status(self._position())
-
-    @property
-    def _focused(self) -> LineList:
-        return self._list(self._pane)
+        self._tell()
 
     def action_move(self, by: int) -> None:
         """One line."""
-        self._focused.move(by)
+        self._list(self._pane).move(by)
 
-    def action_first(self) -> None:
-        """First line."""
-        self._focused.go(0)
-
-    def action_last(self) -> None:
-        """Last line."""
-        self._focused.go(len(self._focused.lines) - 1)
+    def action_end(self, which: int) -> None:
+        """First or last line."""
+        here = self._list(self._pane)
+        here.go(len(here.lines) - 1 if which > 0 else 0)
 
     def action_page(self, by: int) -> None:
         """Half a page."""
-        self._focused.move(by * max(1, self._focused.size.height // 2))
+        here = self._list(self._pane)
+        here.move(by * max(1, here.size.height // 2))
 
-    def action_hunk(self, by: int) -> None:
-        """Next or previous hunk of the diff."""
-        self._list("diff").next_key(by, "h")
-
-    def action_file(self, by: int) -> None:
-        """Next or previous file of the diff."""
-        self._list("diff").next_key(by, "f")
+    def action_part(self, by: int, kind: str) -> None:
+        """Next or previous hunk or file of the diff."""
+        if not self._list("diff").display:
+            self._focus_pane("diff")
+        self._list("diff").next_key(by, kind)
 
     def action_open(self) -> None:
         """Into the diff."""
-        if self.current is not None:
+        if self._under_cursor() is not None:
             self._focus_pane("diff")
 
     def action_to_queue(self) -> None:
@@ -277,105 +282,134 @@ class ReviewApp(App[None]):
         self._zoomed = not self._zoomed
         self._arrange()
 
-    def action_help(self) -> None:
+    def action_refresh(self) -> None:
+        """Reads the queue again; the cursor stays on its change."""
+        self._said = ""
+        self._reload()
+        self._show_change()
+
+    def action_keys(self) -> None:
         """The keys."""
-        self._list("policy").show([line(text) for text in HELP])
-        self._focus_pane("policy")
+        self.push_screen(Keys(HELP))
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Every key of ours is in the palette, too."""
+        yield from super().get_system_commands(screen)
+        for found in BINDINGS:
+            yield SystemCommand(found.description.capitalize(), f"key {found.key}", partial(self._run, found.action))
+
+    def _run(self, action: str) -> None:
+        self.run_worker(self.run_action(action), exit_on_error=False)
 
     # Deciding --------------------------------------------------------------------------------------------------------
 
-    def action_draft(self, verdict: str) -> None:
-        """Drafts a verdict; nothing is recorded yet."""
-        if self.current is not None:
-            self._drafts[self.current.id] = verdict
-            self._drafted()
+    @work(exit_on_error=False)
+    async def action_draft(self, verdict: Verdict) -> None:
+        """Drafts a verdict and asks what the policy asks; nothing is recorded yet."""
+        opened = self._opened
+        if opened is None:
+            return
+        self._keep(partial(self._desk.draft, opened.queued, verdict))
+        if verdict == "approve" and opened.questions:
+            answers = self._desk.drafts[opened.queued.id].answers
+            earlier = [answers.get(question, "") for question in opened.questions]
+            given = await self.push_screen_wait(Ask(opened.questions, earlier, clock=self._clock))
+            self._settle()
+            if given is not None:
+                self._keep(partial(self._desk.answer, opened.queued, opened.questions, given))
+
+    @work(exit_on_error=False)
+    async def action_comment(self) -> None:
+        """A comment to the draft."""
+        opened = self._opened
+        draft = self._desk.drafts.get(opened.queued.id) if opened else None
+        if opened is None or draft is None:
+            self._tell("a comment belongs to a draft: first a approve, r request changes or x reject")
+            return
+        asked = Ask(["A comment; it is signed with your verdict."], [draft.comment], optional=True, clock=self._clock)
+        given = await self.push_screen_wait(asked)
+        self._settle()
+        if given is not None:
+            self._keep(partial(self._desk.comment, opened.queued, given[0]))
 
     def action_undo(self) -> None:
         """Takes the draft back."""
-        if self.current is not None and self._drafts.pop(self.current.id, ""):
-            self._drafted()
+        if self._opened is not None and self._opened.queued.id in self._desk.drafts:
+            self._keep(partial(self._desk.drafts.put, self._opened.queued.id, None))
 
-    def _drafted(self) -> None:
-        self._write_drafts()
+    def _keep(self, change: Callable[[], None]) -> None:
+        """Changes a draft, and shows it."""
+        said = ""
+        try:
+            change()
+        except WorkbenchError as error:
+            said = f"! {error.message} {error.hint}"
+        self._leaving = False
         self._reload()
-        self._status(self._position())
-
-    def _not_yet(self, queued: QueuedChange, verdict: str) -> str:
-        """Why the draft can't be signed yet; empty when it can."""
-        if self._key is None:
-            return "no signing key: start with WORKBENCH_KEY=FILE, or use `workbench review approve ID --key FILE`"
-        if self._assessment is None:
-            return "this change can't be judged; see the evidence"
-        unseen = views.hunk_keys(self._diffs) & self._list("diff").unseen()
-        if verdict == "approve" and unseen:
-            return f"S rests: {len(unseen)} hunk(s) of the diff were not on screen yet (] goes to the next)"
-        return ""
+        self._show_findings()
+        self._tell(said)
 
     @work(exit_on_error=False)
     async def action_sign(self) -> None:
-        """Signs the draft after the questions are answered and the summary is confirmed with another key."""
-        queued = self.current
-        verdict = self._drafts.get(queued.id, "") if queued else ""
-        if queued is None or not verdict:
-            self._status("nothing is drafted: a approve, r request changes, x reject")
+        """Signs the draft after its summary is confirmed with another key."""
+        opened = self._opened
+        if opened is None or self._desk.obstacle(opened, self._unseen()):
             return
-        reason = self._not_yet(queued, verdict)
-        if reason or self._assessment is None:
-            self._status(reason)
+        summary = views.summary(opened, self._desk.drafts[opened.queued.id], self._desk.identity(opened))
+        confirmed = await self.push_screen_wait(Confirm(summary, self._clock))
+        self._settle()
+        if not confirmed:
+            self._tell("not signed; the draft is kept")
             return
-        questions = self._assessment.decision.requires.questions
-        answers: list[str] = []
-        if verdict == "approve" and questions:
-            given = await self.push_screen_wait(AnswerQuestions(questions))
-            if given is None:
-                self._status("not signed: the questions were not answered")
-                return
-            answers = given
-        summary = [
-            f"{views.VERDICTS[verdict]}  {queued.id}",
-            f"{queued.change.title}",
-            f"kinds: {', '.join(queued.classification.kinds) or 'no risk'}",
-            f"digest: {queued.digest}",
-            *(f"answered: {said}" for said in answers),
-        ]
-        if not await self.push_screen_wait(Confirm(summary, self._clock)):
-            self._status("not signed; the draft is kept")
-            return
+        self._tell("signing…")
         try:
-            made = signoff.sign(self._repo, queued.id, verdict=verdict, key=self._key, answers=answers)  # type: ignore[arg-type]
+            made = await self._signed(opened)
         except WorkbenchError as error:
-            self._status(f"✗ not signed: {error.message} {error.hint}")
+            self._tell(f"✗ not signed: {error.message} {error.hint}")
             return
-        self._drafts.pop(queued.id, None)
-        self._write_drafts()
-        self._reload()
-        then = f"workbench run --resume {queued.session}" if queued.session else f"workbench review apply {queued.id}"
-        self._status(f"✓ signed {made.id}: {verdict}. Next: {then}")
+        self._keep(partial(self._desk.drafts.put, opened.queued.id, None))
+        self._opened = None
+        self._show_change()
+        then = f"run --resume {opened.queued.session}" if opened.queued.session else f"review apply {opened.queued.id}"
+        self._tell(f"✓ signed {made.id}: {made.payload.verdict}. Next: workbench {then}")
+
+    async def _signed(self, opened: Opened) -> SignOff:
+        """Signs beside the screen; a key that asks for its passphrase gets the terminal for that."""
+        try:
+            return await asyncio.to_thread(self._desk.sign, opened)
+        except WorkbenchError as error:
+            if "passphrase" not in error.message or self.is_headless:
+                raise
+        with self.suspend():
+            return self._desk.sign(opened, interactive=True)
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """What goes wrong beside the screen is said on it."""
+        if event.state is WorkerState.ERROR:
+            self._tell(f"✗ a fault of workbench itself, nothing was signed: {event.worker.error}")
 
     def action_leave(self) -> None:
         """Quits; with unsigned drafts it says so once."""
-        if self._drafts and not self._leaving:
+        if self._desk.drafts and not self._leaving:
             self._leaving = True
-            self._status(f"{len(self._drafts)} draft(s) are not signed; they are kept. q again quits.")
+            count = len(self._desk.drafts)
+            self._tell(f"{count} draft{'s are' if count > 1 else ' is'} not signed; kept for next time. q again quits.")
             return
         self.exit()
 
-    def _read_drafts(self) -> dict[str, str]:
-        try:
-            found = json.loads(self._drafts_file.read_text("utf-8"))
-        except (OSError, ValueError):
-            return {}
-        given = found if isinstance(found, dict) else {}
-        return {str(name): str(verdict) for name, verdict in given.items() if verdict in views.VERDICTS}
-
-    def _write_drafts(self) -> None:
-        self._drafts_file.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self._drafts_file.with_suffix(".new")
-        fresh.write_text(json.dumps(self._drafts, sort_keys=True), "utf-8")
-        os.replace(fresh, self._drafts_file)  # noqa: PTH105
+    async def action_quit(self) -> None:
+        """Textual's own way out, asked in the same way."""
+        self.action_leave()
 
 
-def run_review(settings: Settings, *, select: str | None = None, color: bool = True) -> None:
-    """Opens the screen and returns when the reviewer leaves it. Errors as `Repo.open`."""
-    key = Path(settings.review.key).expanduser() if settings.review.key else None
-    ReviewApp(settings, key=key, select=select, color=color).run()
+def run_review(
+    settings: Settings, *, select: str | None = None, key: Path | None = None, color: bool = True,
+    environment: Mapping[str, str] | None = None,
+) -> None:  # fmt: skip
+    """Opens the screen and returns when the reviewer leaves it.
+
+    `key` is a private key file (default: the settings'); `environment` is what ssh-keygen may see. Errors as `Repo.open`.
+    """
+    if key is None and settings.review.key:
+        key = Path(settings.review.key)
+    ReviewApp(settings, key=key, select=select, color=color, environment=environment).run()

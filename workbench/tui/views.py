@@ -9,6 +9,7 @@ from workbench.changes import FileDiff
 from workbench.review.gates import missing_gates
 from workbench.review.queue import Assessment, QueuedChange
 from workbench.review.signoff import SignOff, Standing, Verdict, unmet
+from workbench.tui.desk import Opened
 from workbench.tui.drafts import Draft
 from workbench.tui.lines import Line, line
 
@@ -16,24 +17,6 @@ STATUS = {"added": "+", "deleted": "-", "modified": "~", "mode": "m"}
 VERDICTS: dict[Verdict, str] = {
     "approve": "✓ approve", "request-changes": "↺ request changes", "reject": "✗ reject"
 }  # fmt: skip
-HELP = [
-    "j k ↑ ↓    move one line          g G     first, last",
-    "^d ^u      half a page            Enter   open a change, Esc back",
-    "Tab        diff, evidence, policy z       one pane, or all",
-    "[ ]        hunk                   { }     file",
-    "",
-    "a          draft: approve (asks what the policy asks)",
-    "r  x       draft: request changes, reject",
-    "c          a comment to the draft; it is signed with it",
-    "u          take the draft back",
-    "S          sign the draft; Y confirms",
-    "F5         read the queue again",
-    "^P         all commands           q       quit; drafts are kept",
-    "",
-    "S rests until all of the diff was on screen and the policy's",
-    "questions are answered. Verdict keys rest for 0.4 s after the",
-    "pane or the change changed, and as long as keys keep coming.",
-]
 
 
 def queue_lines(changes: Sequence[QueuedChange], drafts: Mapping[str, Draft], signed: Counter[str]) -> list[Line]:
@@ -105,6 +88,20 @@ def policy_lines(queued: QueuedChange, assessment: Assessment, standing: Standin
         "policy": decision.policy_digest, "session": queued.session or "none",
     }  # fmt: skip
     return lines + [line(f"{name:<8}{value}", "dim") for name, value in identity.items()]
+
+
+def summary(opened: Opened, draft: Draft, who: str) -> list[str]:
+    """What a signature would say, for the last look at it."""
+    queued, kinds = opened.queued, opened.assessment.classification.kinds if opened.assessment else []
+    rows = [
+        f"{VERDICTS[draft.verdict]}  {queued.id}  as {who}",
+        f"“{queued.change.title}”",
+        f"kinds: {', '.join(kind.value for kind in kinds) or 'no risk'} · {extent(opened.diffs)}",
+        f"digest: {queued.digest}",
+    ]
+    if draft.verdict == "approve":
+        rows += [row for question in opened.questions for row in (f"? {question}", f"    {draft.answers.get(question, '')}")]
+    return rows + ([f"comment: {draft.comment}"] if draft.comment else [])
 
 
 def _signoff_lines(standing: Standing) -> list[Line]:

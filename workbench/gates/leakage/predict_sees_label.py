@@ -74,8 +74,7 @@ def check(audit: Audit) -> Iterable[Finding]:
         rows=int(rows.sum()),
         evidence=[example],
         message=f"The {stage} stage reads the outcome: {int(rows.sum()):,} of {len(rows):,} test predictions of "
-        f"fold {index} change "
-        f"when only `{audit.contract.prediction.target}` of the test rows is changed.",
+        f"fold {index} change when only `{audit.contract.prediction.target}` of the test rows is changed.",
         remedy=f"Let {stage} use features only; learn corrections and thresholds in fit, from training rows.",
         location=audit.location(stage),
     )

@@ -150,7 +150,7 @@ def shift(before: Values, after: Values) -> Floats:
     """`after` minus `before` per row, for `persists`; nothing for classes."""
     if before.dtype.kind not in "iufb" or after.dtype.kind not in "iufb":
         return np.zeros(len(before))
-    return after.astype("float64") - before.astype("float64")
+    return np.asarray(after.astype("float64") - before.astype("float64"))
 
 
 def persists(direction: Floats, reference: Callable[[], Values], changed: Callable[[], Values]) -> bool:

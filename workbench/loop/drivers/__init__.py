@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -16,7 +18,14 @@ class Repair:
 
     skill: str
     input: Mapping[str, object] = field(default_factory=dict)
-    why: str = ""
+    diagnosis: Mapping[str, object] = field(default_factory=dict)
+    """The diagnosis that it is for."""
+
+    @property
+    def key(self) -> str:
+        """The same skill with the same input has the same key."""
+        said = json.dumps([self.skill, dict(self.input)], sort_keys=True, default=str)
+        return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

@@ -18,18 +18,19 @@ def next_repair(failure: str, diagnoses: Sequence[dict[str, object]], tried: Seq
 
     The same failure coming back after the same cure is `Stuck`: it goes to a person at once instead of being tried again.
     """
-    used = {(fix["failure"], fix["skill"]): fix["changed"] for fix in tried}
+    used = {(fix["failure"], fix["cure"]): fix["changed"] for fix in tried}
     repeated: list[str] = []
     for diagnosis in diagnoses:
         cure = diagnosis.get("cure")
         if not isinstance(cure, dict):
             continue
         skill = str(cure["skill"])
-        if (failure, skill) in used:
-            if used[failure, skill]:
+        repair = Repair(skill=skill, input=dict(cure.get("input") or {}), diagnosis=diagnosis)
+        if (failure, repair.key) in used:
+            if used[failure, repair.key]:
                 repeated.append(skill)
             continue
-        return Repair(skill=skill, input=dict(cure.get("input") or {}), why=str(diagnosis.get("message", "")))
+        return repair
     if repeated:
         return Stuck(f"the same failure came back after {', '.join(sorted(set(repeated)))} had repaired it")
     causes = "; ".join(str(d.get("message", d.get("cause", ""))) for d in diagnoses) or "nothing was diagnosed"
