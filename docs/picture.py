@@ -29,7 +29,7 @@ from workbench.tui.review import ReviewApp
 from workbench.workspace import make_workspace
 
 PICTURE = Path(__file__).resolve().parent / "review.svg"
-SIZE = (128, 38)
+SIZE = (136, 40)
 SESSION = "departures-1"
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 TEAM = Identity("Team", "team@shop.example")
@@ -55,10 +55,10 @@ def make_queue(root: Path, key: Path) -> Repo:
     )  # fmt: skip
     wind = _planted(repo, root, base, plants.propose_weather)
     _propose(repo, Change(base=base, result=wind, author=AGENT, title="Use the wind at the target hour"), None, 1)
-    metrics = f"{plants.USE_CASE}/metrics.py"
-    text = (repo.read_blob(base, metrics) or b"").decode() + "\n# Rounded as the dashboard shows it.\nDIGITS = 1\n"
-    rounded = repo.write_tree(base, {metrics: text.encode()})
-    _propose(repo, Change(base=base, result=rounded, author=AGENT, title="Round the score"), None, 2)
+    contract = f"{plants.USE_CASE}/contract.toml"
+    text = (repo.read_blob(base, contract) or b"").decode()
+    lower = repo.write_tree(base, {contract: text.replace("margin = 0.15", "margin = 0.10").encode()})
+    _propose(repo, Change(base=base, result=lower, author=AGENT, title="Ask for a smaller margin"), None, 2)
     return repo
 
 

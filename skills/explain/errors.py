@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from workbench.loop.diagnosis import CauseKind, Cure, Diagnosis
-from workbench.loop.schema_change import SchemaChange
+from workbench.loop.schema_change import SchemaChange, missing_column
 from workbench.loop.traceback_text import Failure, read_failure
 from workbench.visible import visible
 
@@ -27,7 +27,8 @@ class Failed(BaseModel):
     kind: str = "pipeline"
 
 
-LookAtTables = Callable[[], SchemaChange | str]
+LookAtTables = Callable[[str], SchemaChange | str]
+"""The failure's text → what changed about the tables, or why that can't be said."""
 
 # Stages up to which a failure may come from the tables.
 _TABLE_STAGES = ("", "load", "validate", "preprocess", "features", "backtest")
@@ -46,7 +47,7 @@ def of_error(root: Path, failed: Failed, look_at_tables: LookAtTables) -> list[D
         return found
     removal = _removal(root, failed, failure)
     if failed.stage in _TABLE_STAGES and not (removal and not _could_be_tables(failure)):
-        found += _tables(failed, look_at_tables())
+        found += _tables(failed, look_at_tables(f"{failed.message}\n{failure.text}"))
     if found and not removal:
         return found
     return [*found, *removal] or [_own_code(failed, failure)]
@@ -104,21 +105,6 @@ def _reading(failed: Failed) -> list[Diagnosis]:
             cure=Cure(skill="migrate"),
         )
     ]  # fmt: skip
-
-
-def missing_column(text: str) -> str | None:
-    """The column that an exception of pandas says is missing, or None."""
-    for pattern in (
-        r"KeyError: ['\"]([^'\"\n]+)['\"]",
-        r"Missing column provided to 'parse_dates': '([^'\n]+)'",
-        r"Usecols do not match columns, columns expected but not found: \['([^'\n]+)'",
-        r"KeyError: \"\['([^'\n]+)'(?:, '[^'\n]+')*\] not (?:in index|found in axis)",
-        r"Index ([\w.]+) invalid",
-    ):
-        found = re.search(pattern, text)
-        if found:
-            return found[1]
-    return None
 
 
 def _removal(root: Path, failed: Failed, failure: Failure) -> list[Diagnosis]:

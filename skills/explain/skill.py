@@ -5,7 +5,7 @@ A failure is a build's error (`errors.py` reads it, and looks at the tables) or 
 
 from __future__ import annotations
 
-from pathlib import Path
+import re
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,7 +15,7 @@ from skills.explain.findings import of_findings, of_gates
 from workbench.errors import PipelineError, WorkbenchError
 from workbench.gates.schema.profile import read_reference
 from workbench.loop.diagnosis import Diagnosis, ranked
-from workbench.loop.schema_change import SchemaChange, find_changes
+from workbench.loop.schema_change import SchemaChange, clocks_aligned, code_words, find_changes, guess_rename, missing_column
 from workbench.pipeline.contract import load_contract
 from workbench.pipeline.runner import Pipeline
 from workbench.report.model import AuditReport
@@ -49,11 +49,11 @@ def run(context: SkillContext, input: Input) -> Output:
         )
         if report.error is not None:
             failed = Failed(stage="", **report.error.model_dump(include={"kind", "message", "hint", "detail"}))
-            diagnoses += of_error(context.root, failed, lambda: schema_change(context))
+            diagnoses += of_error(context.root, failed, lambda said: schema_change(context, said))
         diagnoses += of_findings(report.findings)
         diagnoses += of_gates(report.gates, bool(diagnoses))
     if input.error is not None:
-        diagnoses += of_error(context.root, input.error, lambda: schema_change(context))
+        diagnoses += of_error(context.root, input.error, lambda said: schema_change(context, said))
     if not diagnoses:
         return Output(ok=False, reason="there is no failure in what was given: neither an error nor a finding that fails a gate")
     order = ranked(diagnoses)
@@ -68,14 +68,21 @@ def _findings(report: dict[str, Any]) -> dict[str, Any]:
     return {"findings": found}
 
 
-def schema_change(context: SkillContext) -> SchemaChange | str:
-    """What changed about the tables, or in a sentence why it can't be said."""
+def schema_change(context: SkillContext, said: str) -> SchemaChange | str:
+    """What changed about the tables, or in a sentence why it can't be said; `said` is the failure's own text."""
     try:
         contract = load_contract(context.root, context.use_case)
         with Pipeline(context.settings, contract, root=context.root, progress=context.progress) as pipeline:
             tables = pipeline.load(check=False)
-        return find_changes(contract, tables, read_reference(Path(context.root), context.use_case))
+        change = find_changes(contract, tables, read_reference(context.root, context.use_case))
     except PipelineError as error:
         return f"the load stage itself fails: {error.message}"
     except WorkbenchError as error:
         return error.message
+    column = missing_column(said)
+    if not change and column is not None:
+        guess = guess_rename(tables, column, code_words(context.root, contract))
+        change = guess if guess else change
+    if not change and re.search(r"tz-naive|tz-aware|merge on datetime64|datetime64\[\w+, ", said):
+        change = next(iter(clocks_aligned(contract, tables)), change)
+    return change

@@ -6,23 +6,28 @@ load under the contract. How the edit is written is in `literals.py` and `wrappe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from skills.migrate import literals
+from skills.migrate.reading import mend, watched_reads
 from skills.migrate.wrapper import wrap
 from workbench.errors import PipelineError
-from workbench.gates.schema.profile import read_reference
+from workbench.gates.schema.profile import Profile, read_reference
 from workbench.loop.casts import parse
-from workbench.loop.schema_change import SchemaChange, find_changes
+from workbench.loop.schema_change import SchemaChange, clocks_aligned, code_words, find_changes, guess_rename, missing_column
 from workbench.loop.trial import edited_copy
 from workbench.pipeline.contract import Contract, load_contract
 from workbench.pipeline.runner import Pipeline
 from workbench.skills.run import SkillContext
 from workbench.skills.source import Edits, Module, Uneditable, imported_files, module_path
+
+MOST_READS = 8
 
 
 class Input(BaseModel):
@@ -63,22 +68,80 @@ Proof = Callable[[Mapping[str, str]], Verdict]
 def run(context: SkillContext, input: Input) -> Output:
     """Proposes edits of the tree at `context.root`. Raises ContractError where the contract can't be used."""
     contract = load_contract(context.root, context.use_case)
-    change = SchemaChange.model_validate(input.model_dump())
+    reference = read_reference(context.root, context.use_case)
+    change, before, said = SchemaChange.model_validate(input.model_dump()), dict[str, str](), list[str]()
     if not change:
-        with Pipeline(context.settings, contract, root=context.root, progress=context.progress) as pipeline:
+        try:
+            tables, before, said = _tables(context, contract, reference)
+        except PipelineError as error:
+            return Output(
+                ok=False, reason=f"the load stage itself fails, and not on a renamed column: {error.message}", tried=said
+            )
+        change = find_changes(contract, tables, reference)
+        if not change:
+            return _without_change(context, contract, tables, change, before, said)
+    return repair(context.root, contract, change, _proof(context, contract), before)
+
+
+def _tables(
+    context: SkillContext, contract: Contract, reference: Profile | None
+) -> tuple[dict[str, pd.DataFrame], dict[str, str], list[str]]:
+    """The tables, unchecked, and the edits at reading calls without which they can't be loaded at all, in words, too."""
+    edits: dict[str, str] = {}
+    said: list[str] = []
+    words = code_words(context.root, contract)
+    for _ in range(MOST_READS):
+        with (
+            edited_copy(context.settings, context.root, edits) as copy,
+            Pipeline(context.settings, contract, root=copy) as pipeline,
+        ):
             try:
-                tables = pipeline.load(check=False)
+                return pipeline.load(check=False), edits, said
             except PipelineError as error:
-                return Output(ok=False, reason=f"the load stage itself fails, so the tables can't be compared: {error.message}")
-        change = find_changes(contract, tables, read_reference(context.root, context.use_case))
-    if not change:
-        missing = "; ".join(f"{name}: {why}" for name, why in change.unexplained.items())
-        return Output(ok=False, reason=missing or "the tables are what the contract and the reference say")
-    return repair(context.root, contract, change, lambda edits: _proof(context, contract, edits))
+                failure = error
+        column = missing_column(f"{failure.message}\n{failure.detail}")
+        if column is None:
+            raise failure
+        try:
+            reads = watched_reads(context.settings, contract, context.root, edits)
+        except (Uneditable, OSError):
+            raise failure from None
+        mended = mend(context.root, contract, reference, reads, column, edits, words)
+        if mended is None:
+            raise failure
+        edits, done = mended
+        said.append(done)
+    raise failure
 
 
-def repair(root: Path, contract: Contract, change: SchemaChange, proof: Proof) -> Output:
-    """The first way of writing the repair that the proof accepts."""
+def _without_change(
+    context: SkillContext,
+    contract: Contract,
+    tables: dict[str, pd.DataFrame],
+    change: SchemaChange,
+    before: dict[str, str],
+    said: list[str],
+) -> Output:
+    """Contract and reference see no change: reads that were mended, clocks that don't go together, or nothing to do."""
+    proof = _proof(context, contract)
+    verdict = proof(before)
+    if before and verdict.loads:
+        tail = f"; the tables load, then: {verdict.why}" if verdict.why else ""
+        return Output(ok=True, edits=dict(before), summary=f"Upstream changed its tables: {', '.join(said)}{tail}", tried=said)
+    if verdict.why:
+        column = missing_column(verdict.why)
+        ways = [guess_rename(tables, column, code_words(context.root, contract))] if column else []
+        ways += clocks_aligned(contract, tables) if re.search(r"tz-|datetime64", verdict.why) else []
+        for way in ways:
+            found = repair(context.root, contract, way, proof, before) if way else Output(ok=False)
+            if found.ok and "; the tables load, then:" not in found.summary:
+                return found
+    missing = "; ".join(f"{name}: {why}" for name, why in change.unexplained.items())
+    return Output(ok=False, reason=missing or "the tables are what the contract and the reference say", tried=said)
+
+
+def repair(root: Path, contract: Contract, change: SchemaChange, proof: Proof, before: Mapping[str, str] | None = None) -> Output:
+    """The first way of writing the repair that the proof accepts; `before` are edits that it comes on top of."""
     module_name, _, name = contract.stages.load.partition(":")
     path = module_path(root, module_name)
     evidence = [words for found in change.evidence.values() for words in found]
@@ -88,7 +151,7 @@ def repair(root: Path, contract: Contract, change: SchemaChange, proof: Proof) -
         )
     tried: list[str] = []
     second: tuple[dict[str, str], SchemaChange, str] | None = None
-    for way, variant, edits in candidates(root, path, name, change):
+    for way, variant, edits in candidates(root, path, name, change, before or {}):
         verdict = proof(edits)
         tried.append(f"{way}: {verdict.why or 'works'}")
         if verdict.loads and not verdict.why:
@@ -106,20 +169,22 @@ def repair(root: Path, contract: Contract, change: SchemaChange, proof: Proof) -
     return Output(ok=False, reason=reason, evidence=evidence, tried=tried)
 
 
-def candidates(root: Path, path: str, name: str, change: SchemaChange) -> Iterator[tuple[str, SchemaChange, dict[str, str]]]:
+def candidates(
+    root: Path, path: str, name: str, change: SchemaChange, before: Mapping[str, str]
+) -> Iterator[tuple[str, SchemaChange, dict[str, str]]]:
     """Ways of writing the repair, the most fitting first: in the module's own tables of changes, else around the callable."""
     for variant in _readings(change):
         casts = [cast for columns in variant.retypes.values() for cast in columns.values()]
         said = "" if variant is change else f" ({', '.join(casts)})"
         for file in imported_files(root, path):
-            edited = _in_literals(root, file, path, name, variant)
+            edited = _in_literals(root, file, path, name, variant, before)
             if edited:
-                yield f"in {file}{said}", variant, edited
+                yield f"in {file}{said}", variant, {**before, **edited}
         try:
-            module = Module.read(root, path)
+            module = _module(root, path, before)
             edits = Edits()
             if "." not in name and wrap(module, name, variant, edits):
-                yield f"around `{name}` in {path}{said}", variant, {path: module.finished(edits)}
+                yield f"around `{name}` in {path}{said}", variant, {**before, path: module.finished(edits)}
         except (Uneditable, OSError):
             continue
 
@@ -143,10 +208,16 @@ def _is_moment(cast: str) -> bool:
     return (word.startswith("epoch-") or word == "time") and not argument and not zone
 
 
-def _in_literals(root: Path, file: str, path: str, name: str, change: SchemaChange) -> dict[str, str] | None:
+def _module(root: Path, path: str, before: Mapping[str, str]) -> Module:
+    return Module(before[path], path) if path in before else Module.read(root, path)
+
+
+def _in_literals(
+    root: Path, file: str, path: str, name: str, change: SchemaChange, before: Mapping[str, str]
+) -> dict[str, str] | None:
     """Edits of `RENAMED` and `RETYPED` in one file; what they can't say goes around the callable. None without a place."""
     try:
-        module = Module.read(root, file)
+        module = _module(root, file, before)
     except (Uneditable, OSError):
         return None
     rest, edits = change.model_copy(deep=True), Edits()
@@ -161,7 +232,7 @@ def _in_literals(root: Path, file: str, path: str, name: str, change: SchemaChan
     try:
         edited = {file: module.finished(edits)}
         if rest:
-            other = Module(edited[file], file) if file == path else Module.read(root, path)
+            other = Module(edited[file], file) if file == path else _module(root, path, before)
             more = Edits()
             if "." in name or not wrap(other, name, rest, more):
                 return None
@@ -171,23 +242,31 @@ def _in_literals(root: Path, file: str, path: str, name: str, change: SchemaChan
     return edited
 
 
-def _proof(context: SkillContext, contract: Contract, edits: Mapping[str, str]) -> Verdict:
-    """Whether the edited tree loads under the contract, has nothing left to undo, and builds its features."""
-    with edited_copy(context.settings, context.root, edits) as copy, Pipeline(context.settings, contract, root=copy) as pipeline:
-        try:
-            tables = pipeline.load()
-        except PipelineError as error:
-            return Verdict(False, f"{error.stage or 'load'}: {error.message}")
-        left = find_changes(contract, tables, read_reference(context.root, context.use_case))
-        if left:
-            words = [words for found in left.evidence.values() for words in found]
-            return Verdict(False, "after it the tables still differ: " + "; ".join(words))
-        try:
-            if contract.stages.features:
-                pipeline.run(tables, until="features")
-        except PipelineError as error:
-            return Verdict(True, f"{error.stage or 'pipeline'}: {error.message}")
-    return Verdict(True)
+def _proof(context: SkillContext, contract: Contract) -> Proof:
+    """Whether an edited tree loads under the contract, has nothing left to undo, and builds its features."""
+
+    def proof(edits: Mapping[str, str]) -> Verdict:
+        context.say("try a repair on a copy")
+        with (
+            edited_copy(context.settings, context.root, edits) as copy,
+            Pipeline(context.settings, contract, root=copy) as pipeline,
+        ):
+            try:
+                tables = pipeline.load()
+            except PipelineError as error:
+                return Verdict(False, f"{error.stage or 'load'}: {error.message}")
+            left = find_changes(contract, tables, read_reference(context.root, context.use_case))
+            if left:
+                words = [words for found in left.evidence.values() for words in found]
+                return Verdict(False, "after it the tables still differ: " + "; ".join(words))
+            try:
+                if contract.stages.features:
+                    pipeline.run(tables, until="features")
+            except PipelineError as error:
+                return Verdict(True, f"{error.stage or 'pipeline'}: {error.message}")
+        return Verdict(True)
+
+    return proof
 
 
 def _summary(change: SchemaChange) -> str:

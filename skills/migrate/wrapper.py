@@ -92,21 +92,18 @@ def _text(module: Module, name: str, original: str, change: SchemaChange, is_fun
 
 def _steps(table: str, change: SchemaChange, pandas: str) -> list[str]:
     place = f"tables[{_quoted(table)}]"
-    steps = []
-    if table in change.renames:
-        pairs = ", ".join(f"{_quoted(old)}: {_quoted(new)}" for old, new in change.renames[table].items())
-        steps.append(f".rename(columns={{{pairs}}})")
     reads = {column: expression(cast, f"table[{_quoted(column)}]") for column, cast in change.retypes.get(table, {}).items()}
     for column, (factor, offset) in change.scales.get(table, {}).items():
         shifted = f"(table[{_quoted(column)}] - {offset!r})" if offset else f"table[{_quoted(column)}]"
         reads[column] = f"{shifted} / {factor!r}" if factor >= 1 else f"{shifted} * {1 / factor!r}"
+    pairs = ", ".join(f"{_quoted(old)}: {_quoted(new)}" for old, new in change.renames.get(table, {}).items())
+    named = f"{place}.rename(columns={{{pairs}}})"
+    if not reads:
+        return [f"    {place} = {named}"]
+    lines = [f"    table = {named if pairs else f'{place}.copy()'}"]
     for column, text in reads.items():
-        text = text.replace("pd.", f"{pandas}.") if pandas != "pd" else text
-        argument = f"{column}=lambda table: {text}" if column.isidentifier() else f"**{{{_quoted(column)}: lambda table: {text}}}"
-        steps.append(f".assign({argument})")
-    if len(steps) == 1 and len(steps[0]) + 2 * len(place) < 100:
-        return [f"    {place} = {place}{steps[0]}"]
-    return [f"    {place} = (", f"        {place}", *(f"        {step}" for step in steps), "    )"]
+        lines.append(f"    table[{_quoted(column)}] = {text.replace('pd.', f'{pandas}.') if pandas != 'pd' else text}")
+    return [*lines, f"    {place} = table"]
 
 
 def _quoted(text: str) -> str:

@@ -53,27 +53,34 @@ def write(told: Told) -> Path:
 def _summary(told: Told) -> Summary:
     session = read_session(told.place / "sessions" / told.session)
     found = Summary()
+    made: list[str] = []
     for event in session.events:
         found.steps += _step(event)
         match event:
-            case ChangeMade(node="fix"):
-                found.alone.append(event.title)
+            case ChangeMade(node="fix" | "propose"):
+                made.append(event.title)
             case Applied(by="policy"):
-                found.alone.append(f"applied change {event.change}: the policy asks nobody for it")
+                found.alone += [f"repaired and applied: {title}" for title in made]
+                made = []
             case Build(ok=False):
                 found.stopped.append(f"build: {event.error}")
             case Gate(node="gate"):
                 report = AuditReport.model_validate_json(session.blob(event.report))
                 found.reports.append((f"gates-{len(found.reports) + 1}.html", report))
                 failed = [finding for finding in report.findings if finding.severity == "error"]
-                found.stopped += [f"gate {finding.rule}: {finding.message}" for finding in failed]
+                found.stopped += [f"gate {finding.rule}: {finding.message}{_rows(finding.rows)}" for finding in failed]
             case Queued():
                 found.stopped.append(f"policy: change {event.change} needs a person's signed yes")
+                found.alone += [f"worked out and proposed: {title}" for title in made]
             case Decided():
-                found.decided.append(f"{', '.join(event.reviewers)}: {event.verdict} change {event.change}")
+                found.decided.append(f"{', '.join(event.reviewers)}: {event.verdict} change {event.change}: {'; '.join(made)}")
             case Promoted(alias="champion"):
                 found.alone.append(f"promoted version {event.version} to champion, all gates green")
     return found
+
+
+def _rows(count: int | None) -> str:
+    return f" ({count:,} rows)" if count else ""
 
 
 def _step(event: Event) -> list[tuple[str, str, str]]:

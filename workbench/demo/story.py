@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from workbench.demo.stage import PROPOSAL, REVIEWER, Stage, fresh_place, set_stage
-from workbench.errors import Refusal, WorkbenchError
+from workbench.errors import Refusal, SignOffRequired, WorkbenchError
 from workbench.loop import session
 from workbench.repo import Repo
 from workbench.review import queue, signoff
@@ -77,13 +77,17 @@ class Story:
                 f"The story should have stopped at a person, but the session is {waiting.words}: {waiting.reason}",
                 f"look at it: workbench -C {stage.root} replay {waiting.session}",
             )
+        self._say(f"`workbench run` would end here with exit {int(waiting.code)}; nothing is applied. To review it:")
+        self._say(f"  workbench -C {stage.root} review show {waiting.change}")
         with self._timed("the decision"):
             if sign is None:
                 self._sign_with_the_thrown_away_key(settings, waiting.change, stage)
             else:
                 sign(settings, waiting.change, stage.key)
-        with self._timed("landing, building and auditing again, promoting"):
+        with self._timed("landing, building again, registering, promoting"):
             done = session.resume(settings, waiting.session, say=self._say)
+        if done.outcome == "waiting":
+            raise SignOffRequired("The change was not signed, so nothing was applied.", f"workbench -C {stage.root} review")
         if done.outcome != "released" or done.version is None:
             raise Refusal(
                 f"The session is {done.words}: {done.reason}", f"look at it: workbench -C {stage.root} replay {waiting.session}"
@@ -107,7 +111,7 @@ class Story:
 
     def _ask_the_server(self, root: Path) -> dict[str, object]:
         self._chapter("The champion answers")
-        with _served(root, self._unsafe) as url:
+        with _served(root) as url:
             self._say(f"workbench serve {USE_CASE} answers at {url}")
             request = urllib.request.Request(
                 f"{url}/predict", json.dumps(QUESTION).encode(), {"Content-Type": "application/json"}
@@ -134,11 +138,9 @@ class Story:
 
 
 @contextmanager
-def _served(root: Path, unsafe: bool) -> Iterator[str]:
+def _served(root: Path) -> Iterator[str]:
     """A server on loopback for as long as the block lasts; it ends with us, however we end."""
     command = [sys.executable, "-m", "workbench", "-C", str(root), "serve", USE_CASE, "--port", "0", "--until-eof"]
-    if unsafe:
-        command.append("--unsafe-no-sandbox")
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
         try:
             yield _address(server, server.stdout)

@@ -13,9 +13,11 @@ by rows, the gate isn't passed. How the frames are compared is in `comparison.py
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -36,6 +38,9 @@ if TYPE_CHECKING:
 
 Build = Callable[[Mapping[str, pd.DataFrame]], pd.DataFrame]
 """The features stage and the table stages before it: source tables → feature frame. Raises PipelineError where it fails."""
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 VALUES = "poisoned-a"
 MOVED_KEYS = "poisoned-b"
@@ -105,7 +110,9 @@ class Probe:
         *,
         seed: int = 20,
         progress: Callable[[str], None] | None = None,
+        workers: int = 1,
     ) -> None:
+        self.workers = workers
         self.contract = contract
         self.tables = tables
         self.reference = reference
@@ -115,6 +122,7 @@ class Probe:
         self.known = known_times(contract, tables)
         self.awaited = Awaited(contract, tables, reference)
         self.runs = 0
+        self._counting = threading.Lock()
         self._done: dict[tuple[str, int, Selection], Comparison | None] = {}
 
     def tables_of(self, world: str, cut: Cut, only: Selection = EVERYTHING, *, gentle: bool = False) -> dict[str, pd.DataFrame]:
@@ -156,7 +164,8 @@ class Probe:
         return self._done[key]
 
     def _compare(self, tables: Mapping[str, pd.DataFrame], cut: Cut) -> Comparison:
-        self.runs += 1
+        with self._counting:
+            self.runs += 1
         return self.reference.compare(self.build(tables), cut)
 
     def explore(self, first_tests: Sequence[int] = (), count: int = 6) -> Outcome:
@@ -169,25 +178,37 @@ class Probe:
         if not chosen:
             outcome.reasons.append("nothing becomes known after any prediction: by the contract every cell is known beforehand")
             return outcome
-        for place, at in enumerate(chosen):
-            self.progress(f"features: worlds at {moment(at.cut.at):%Y-%m-%d %H:%M} UTC ({at.why})")
-            self._at(place, at, outcome)
+        tasks = [(world, at.cut) for place, at in enumerate(chosen) for world in self._planned(place, at)]
+        self.progress(f"features: {len(tasks)} worlds at {len(chosen)} cutoffs: {', '.join(at.why for at in chosen)}")
+        attempts = self._at_once(lambda task: self.attempt(*task), tasks)
+        for at in chosen:
+            self._collect([attempt for attempt in attempts if attempt.cut is at.cut], outcome)
         self._pulsed(outcome)
         self._staggered(outcome)
         _judge_exercise(outcome, self.reference, chosen)
         return outcome
 
-    def _at(self, place: int, at: Chosen, outcome: Outcome) -> None:
+    def _at_once(self, task: Callable[[T], R], given: Sequence[T]) -> list[R]:
+        """The results in order; as many at a time as the features stage can be run side by side."""
+        if self.workers < 2 or len(given) < 2:
+            return [task(one) for one in given]
+        with ThreadPoolExecutor(self.workers) as pool:
+            return list(pool.map(task, given))
+
+    def _planned(self, place: int, at: Chosen) -> list[str]:
         planned = [VALUES, TRUNCATED]
         if place % 3 == 0:
             planned.append(MOVED_KEYS)
         elif thinning.changes_rows(self.known, at.cut, self.tables):
             planned.append(THINNED if place % 3 == 1 else THICKENED)
+        return planned
+
+    def _collect(self, attempts: Sequence[Attempt], outcome: Outcome) -> None:
+        """What the worlds at one cut showed; `VALUES` comes first among them."""
         late: np.ndarray = np.empty(0, dtype=np.int64)
-        for world in planned:
-            attempt = self.attempt(world, at.cut)
+        for attempt in attempts:
             outcome.attempts.append(attempt)
-            seen = attempt.comparison
+            seen, world, cut = attempt.comparison, attempt.world, attempt.cut
             if seen is None:
                 continue
             if world == VALUES:
@@ -195,12 +216,12 @@ class Probe:
                 late = seen.label_moved
                 outcome.label_moved = np.union1d(outcome.label_moved, late)
             for column, positions in seen.moved.items():
-                outcome.hits.setdefault(column, []).append(Hit(world, at.cut, positions, seen.after[column]))
+                outcome.hits.setdefault(column, []).append(Hit(world, cut, positions, seen.after[column]))
             vanished = np.setdiff1d(seen.vanished, late)
             if len(vanished):
-                outcome.vanished.append((world, at.cut, vanished))
+                outcome.vanished.append((world, cut, vanished))
             if len(seen.appeared):
-                outcome.appeared.append((world, at.cut, len(seen.appeared)))
+                outcome.appeared.append((world, cut, len(seen.appeared)))
 
     def _pulsed(self, outcome: Outcome) -> None:
         """Finds look-aheads on few rows; only features that look back so far that it shows are probed."""
@@ -215,12 +236,11 @@ class Probe:
         found: dict[str, list[int]] = {}
         for group in _by_reach(memory, int(times[-1] - times[0])):
             reach = {column: memory[column] for column in group if column not in outcome.hits}
-            for phase in _PHASES:
-                several = pulses.fine(times, max(reach.values()), phase) if reach else None
-                if several is None or len(several.instants) <= len(first.instants):
-                    break
-                self.progress(f"features: {len(several.instants)} pulses")
-                seen = self._pulse(several)
+            series = [pulses.fine(times, max(reach.values()), phase) for phase in _PHASES] if reach else []
+            denser = [several for several in series if several is not None and len(several.instants) > len(first.instants)]
+            if denser:
+                self.progress(f"features: {sum(len(several.instants) for several in denser)} pulses")
+            for several, seen in zip(denser, self._at_once(self._pulse, denser), strict=True):
                 if seen is None:
                     continue
                 outcome.cohorts += len(several.instants)

@@ -66,7 +66,8 @@ def expression(cast: str, column: str) -> str:
 
 def _written(moment: str, argument: str, zone: str) -> str:
     if zone:
-        moment = f'{moment}.dt.tz_convert("{zone}").dt.tz_localize(None)'
+        local = "" if zone == "UTC" else f'.dt.tz_convert("{zone}")'
+        moment = f"{moment}{local}.dt.tz_localize(None)"
     return f'{moment}.dt.strftime("{argument}")' if argument else moment
 
 
@@ -74,7 +75,7 @@ def apply(cast: str, values: pd.Series) -> pd.Series | None:
     """The column read by the cast, or None where it can't be read so."""
     try:
         # The same text that goes into the code, on names and literals of this module alone.
-        found = eval(expression(cast, "values"), {"pd": pd, "values": values, "__builtins__": {}})
+        found = eval(expression(cast, "values"), {"pd": pd, "values": values, "__builtins__": {"str": str}})
     except (ValueError, TypeError, AttributeError, OverflowError, pd.errors.ParserError):
         return None
     return found if isinstance(found, pd.Series) else None

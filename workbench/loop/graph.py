@@ -123,7 +123,7 @@ def _after_settle(state: LoopState) -> str:
     if state.get("proposals"):
         return "propose"
     report = state.get("report")
-    if report is None or report["tree"] != state["tree"]:
+    if report is None or (report["tree"], report["tables"]) != (state["tree"], state["tables"]):
         return "gate"
     return "deploy" if state["tree"] == state["landed"] else "ask"
 

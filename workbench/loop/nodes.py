@@ -33,7 +33,7 @@ def build(ctx: LoopContext, state: LoopState) -> LoopState:
     )  # fmt: skip
     if ok:
         ctx.say("build ok: " + ", ".join(f"{name} {value:.3g}" for name, value in scores.items()))
-        return {"failure": None}
+        return {"failure": None, "tables": fingerprint(sorted((output["digests"]["tables"] or {}).items()))}
     ctx.say(f"build failed: {error.get('message', 'no reason given')}")
     failed = fingerprint("build", error.get("stage"), error.get("message"))
     return {"failure": {"kind": "build", "blob": blob, "fingerprint": failed}}
@@ -77,10 +77,11 @@ def gate(ctx: LoopContext, state: LoopState) -> LoopState:
     ctx.record("gate", step=state["step"], node="gate", tree=state["tree"], verdict=report["verdict"], report=blob)
     if report["verdict"] == "pass":
         ctx.say("all gates pass")
-        return {"failure": None, "report": {"tree": state["tree"], "blob": blob}}
+        return {"failure": None, "report": {"tree": state["tree"], "tables": state["tables"], "blob": blob}}
     errors = [finding for finding in report["findings"] if finding["severity"] == "error"]
     for finding in errors:
-        ctx.say(f"gate: {finding['message']}")
+        rows = f" ({finding['rows']:,} rows)" if finding.get("rows") else ""
+        ctx.say(f"gate {finding['rule']}: {finding['message']}{rows}")
     for entry in report["gates"]:
         if entry["status"] in ("not exercised", "error"):
             ctx.say(f"gate {entry['name']}: {entry['status']}: {entry.get('reason', '')}")
@@ -175,8 +176,8 @@ def land(ctx: LoopContext, state: LoopState) -> LoopState:
         "applied", step=state["step"], node="land", change=change, commit=applied.commit, by=who, signoffs=verdict.signoffs
     )
     ctx.say(f"applied {change} as signed by {who}")
-    # Built and audited once more as it now lies on the branch, before anything is released from it.
-    return {"landed": state["tree"], "queued": None, "signed": verdict.signoffs, "summaries": [], "report": None}
+    # Built once more as it now lies on the branch; audited once more if anything but the branch has changed since.
+    return {"landed": state["tree"], "queued": None, "signed": verdict.signoffs, "summaries": []}
 
 
 def deploy(ctx: LoopContext, state: LoopState) -> LoopState:
@@ -184,6 +185,7 @@ def deploy(ctx: LoopContext, state: LoopState) -> LoopState:
     report = state.get("report")
     if report is None or report["tree"] != state["landed"]:
         return {"outcome": "failed", "reason": "no gate report on exactly the landed tree"}
+    ctx.say("all gates passed on exactly this tree and these tables")
     given = {
         "report": ctx.read_blob(report["blob"]),
         "tree": state["landed"],

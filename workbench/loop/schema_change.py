@@ -6,7 +6,10 @@ the values. Where there is no reference profile, the contract's declared types a
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -24,6 +27,7 @@ from workbench.gates.schema.drift import (
 )
 from workbench.gates.schema.profile import ColumnProfile, Profile, kind_of
 from workbench.loop.casts import TEXT_FORMATS, apply, epoch_unit, is_calendar_digits
+from workbench.skills.source import Module, Uneditable, constant_text, imported_files, module_path
 
 if TYPE_CHECKING:
     from workbench.pipeline.contract import Contract
@@ -80,6 +84,99 @@ def find_changes(contract: Contract, tables: Mapping[str, pd.DataFrame], referen
     return change
 
 
+def guess_rename(tables: Mapping[str, pd.DataFrame], column: str, words: set[str]) -> SchemaChange:
+    """The rename of a column that no contract and no reference know, by its name alone: the one most alike that the code doesn't
+    name (`words`: its literals). Empty where none is alike, or two are equally."""
+    scored = [
+        (name_likeness(column, str(name)), table, str(name))
+        for table, frame in tables.items()
+        if column not in frame.columns
+        for name in frame.columns
+        if str(name) not in words and name_likeness(column, str(name)) >= 0.6
+    ]
+    scored.sort(reverse=True)
+    change = SchemaChange()
+    if scored and (len(scored) == 1 or scored[0][0] > scored[1][0] or scored[0][2] == scored[1][2]):
+        for likeness, table, name in scored:
+            if likeness == scored[0][0] and name == scored[0][2]:
+                change.renames[table] = {name: column}
+                change.evidence[_key(table, column)] = [
+                    f"`{column}` looks renamed to `{name}`: the names are {_per_cent(likeness)} alike"
+                ]
+    return change
+
+
+def code_words(root: Path, contract: Contract) -> set[str]:
+    """Every text literal and attribute name of the use case's stages: what a name that upstream made up isn't among."""
+    found: set[str] = set()
+    for entry in contract.stages.entries().values():
+        path = module_path(root, entry.partition(":")[0])
+        for file in imported_files(root, path) if path else []:
+            try:
+                tree = Module.read(root, file).tree
+            except (Uneditable, OSError):
+                continue
+            found |= {node.value for node in ast.walk(tree) if constant_text(node)}
+            found |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    return found
+
+
+def missing_column(text: str) -> str | None:
+    """The column that an exception of pandas, or the runner's own sentence, says is missing; None for any other text."""
+    for pattern in (
+        r"KeyError: ['\"]Column(?:\(s\))? not found: ([^'\"\n]+)['\"]",
+        r"KeyError: \"\['([^'\n]+)'(?:, '[^'\n]+')*\] not (?:in index|found in axis)",
+        r"KeyError: \"None of \[Index\(\['([^'\n]+)'",
+        r"KeyError: ['\"]([^'\"\n\[\]]+)['\"]",
+        r"Missing column provided to 'parse_dates': '([^',\n]+)",
+        r"Usecols do not match columns, columns expected but not found: \['([^'\n]+)'",
+        r"'(?:DataFrame|Series)' object has no attribute '(\w+)'",
+        r"a frame without the column `([^`\n]+)`, which the contract names",
+        r"No match for FieldRef\.Name\(([^)\n]+)\)",
+    ):
+        found = re.search(pattern, text)
+        if found:
+            return found[1]
+    return None
+
+
+def clocks_aligned(contract: Contract, tables: Mapping[str, pd.DataFrame]) -> list[SchemaChange]:
+    """Ways to write all clocks alike where some are naive times, some aware ones and some text; none where they are alike.
+
+    Which of them changed isn't known from the tables, so these are to be tried: towards the kind most clocks have first.
+    """
+    clocks = {(name, source.time): _written_as(tables[name][source.time]) for name, source in contract.sources.items()
+              if source.time and name in tables and source.time in tables[name].columns}  # fmt: skip
+    kinds = [kind for kind in clocks.values() if kind]
+    wanted = sorted({kind for kind in kinds if kind != "text"}, key=lambda kind: (-kinds.count(kind), kind))
+    changes = []
+    for kind in wanted if len(set(kinds)) > 1 else []:
+        change = SchemaChange()
+        for (source, column), now in clocks.items():
+            cast = _towards(kind, now, contract.sources[source].zone or "UTC")
+            if cast is not None:
+                change.retypes.setdefault(source, {})[column] = cast
+                change.evidence[_key(source, column)] = [f"`{column}` is written as {now} times, other clocks as {kind} ones"]
+        changes.append(change)
+    return changes
+
+
+def _written_as(values: pd.Series) -> str:
+    if isinstance(values.dtype, pd.DatetimeTZDtype):
+        return "aware"
+    if pd.api.types.is_datetime64_any_dtype(values.dtype):
+        return "naive"
+    return "text" if kind_of(values) == "string" else ""
+
+
+def _towards(kind: str, now: str, zone: str) -> str | None:
+    if now == kind or not now:
+        return None
+    if now == "text":
+        return "time" if kind == "aware" else f"time@{zone}"
+    return f"naive@{zone}" if kind == "naive" else f"aware@{zone}"
+
+
 def undone_names(tables: Mapping[str, pd.DataFrame], change: SchemaChange) -> dict[str, pd.DataFrame]:
     """The tables under our names."""
     named = {change.tables.get(name, name): frame for name, frame in tables.items()}
@@ -111,7 +208,7 @@ def _types(contract: Contract, source: str, frame: pd.DataFrame, reference: Prof
     zone = contract.sources[source].zone or ""
     expected = {entry.column: entry.was for entry in retyped(source, frame, known)}
     for column, kind in _declared_kinds(contract, source):
-        if column in frame.columns and column not in known and not _holds(kind_of(frame[column]), kind):
+        if column in frame.columns and column not in known and not _holds(frame[column], kind):
             expected[column] = kind  # type: ignore[assignment]
     for column, was in expected.items():
         now = kind_of(frame[column])
@@ -142,11 +239,14 @@ def _declared_kinds(contract: Contract, source: str) -> Iterator[tuple[str, str]
             yield name, kind
 
 
-def _holds(now: str, kind: str) -> bool:
+def _holds(values: pd.Series, kind: str) -> bool:
+    now = kind_of(values)
     if now in ("empty", kind) or (now in NUMERIC and kind == "number"):
         return True
-    # Clocks may be text: they are read as times. A column of whole numbers with a gap comes as floats.
-    return (now == "string" and kind == "time") or (now == "number" and kind == "integer")
+    if now == "string" and kind == "time":
+        # Clocks may be text, they are read as times; but not the digits of an epoch.
+        return epoch_unit(values) is None
+    return now == "number" and kind == "integer"  # whole numbers with a gap come as floats
 
 
 def best_cast(values: pd.Series, was: str, before: ColumnProfile | None, zone: str) -> str | None:
@@ -221,7 +321,7 @@ def _formats(source: str, frame: pd.DataFrame, known: Mapping[str, ColumnProfile
             read = apply(cast, pd.to_numeric(values, errors="coerce") if "string" in cast else values)
             if read is not None and _mostly_read(values, read) and shared_values(before, read) >= 0.9 and "string" not in cast:
                 change.retypes.setdefault(source, {})[column] = cast
-                share = f"{shared_values(before, read):.0%}".replace("%", " %")
+                share = _per_cent(shared_values(before, read))
                 change.evidence.setdefault(_key(source, column), []).append(
                     f"`{column}` is written in another format: read by `{cast}`, {share} of the reference's values are back"
                 )
@@ -232,10 +332,14 @@ def _retype_words(values: pd.Series, column: str, was: str, cast: str, before: C
     words = f"`{column}` holds {kind_of(values)} ({values.dtype}) where {was} is expected; read by `{cast}`"
     read = apply(cast, values)
     if before is not None and before.sketch and read is not None and (share := shared_values(before, read)) > 0:
-        return f"{words}, {share:.0%}".replace("%", " %") + " of the reference's values are back"
+        return f"{words}, {_per_cent(share)} of the reference's values are back"
     if was == "time" and read is not None and kind_of(read) == "time" and read.notna().any():
         return f"{words}, it runs from {read.min():%Y-%m-%d %H:%M} to {read.max():%Y-%m-%d %H:%M}"
     return words
+
+
+def _per_cent(share: float) -> str:
+    return f"{share:.0%}".replace("%", " %")
 
 
 def _key(source: str, column: str) -> str:

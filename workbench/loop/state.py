@@ -49,8 +49,10 @@ class LoopState(TypedDict, total=False):
     """What has to be diagnosed: {"kind": "build" | "gate", "blob": sha256 of the full text, "fingerprint": str}."""
     diagnoses: list[dict[str, object]]
     fixes: list[Fix]
+    tables: str
+    """Digest of the source tables as the latest build read them."""
     report: dict[str, str] | None
-    """The latest passed full gate report: {"tree": id, "blob": sha256}."""
+    """The latest passed full gate report: {"tree": id, "tables": digest, "blob": sha256}."""
     queued: str | None
     """Id of the change that waits for a person."""
     signed: list[str]

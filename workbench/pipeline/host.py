@@ -35,6 +35,7 @@ _ANSWER_LIMIT = 64_000_000
 _OUTPUT_LIMIT = 64_000
 # Beyond a request's own deadline, which the process inside keeps: then the whole of it is ended.
 _GRACE_SECONDS = 15.0
+_UNLOCKED = "new-"
 
 
 class Host:
@@ -138,7 +139,7 @@ class Host:
             self._stop()
             raise _stage_error(hello["error"])
         if "ready" not in hello:
-            raise self._ended({"died": "importing the stages", **hello})
+            raise self._ended({"gone": True, "died": "importing the stages", **hello})
 
     def _confinement(self) -> Confinement:
         sandbox = self._settings.sandbox
@@ -164,7 +165,7 @@ class Host:
             self._process.stdin.write(json.dumps(request).encode() + b"\n")
             self._process.stdin.flush()
         except BrokenPipeError:
-            raise self._ended({"died": "before it was asked"}) from None
+            raise self._ended({"gone": True, "died": "before it was asked"}) from None
 
     def _received(self, seconds: float) -> dict[str, Any]:
         """One line from inside; a lasting silence is an answer, too."""
@@ -175,14 +176,14 @@ class Host:
                 return {"silent": True}
             piece = os.read(self._answers, 65536)
             if not piece or len(self._buffer) > _ANSWER_LIMIT:
-                return {"died": "without an answer"}
+                return {"gone": True, "died": "without an answer"}
             self._buffer += piece
         line, _, self._buffer = self._buffer.partition(b"\n")
         try:
             status = json.loads(line)
         except (ValueError, RecursionError):
-            return {"died": "with an answer that can't be read"}
-        return status if isinstance(status, dict) else {"died": "with an answer that can't be read"}
+            status = None
+        return status if isinstance(status, dict) else {"gone": True, "died": "with an answer that can't be read"}
 
     def _ended(self, status: Mapping[str, Any]) -> PipelineError:
         """The error for a request that has no answer; a run that was ended inside leaves the process usable."""
@@ -195,6 +196,8 @@ class Host:
                 detail=self.output(),
             )
         self._settle()
+        if "gone" in status:
+            self._stop()
         why = str(status.get("died", ""))[:200]
         hints = {
             "SIGXCPU": "raise [sandbox] cpu_seconds in workbench.toml, or use less",
@@ -276,6 +279,8 @@ def _scratch(state: Path) -> tuple[Path, int]:
     parent = state / "scratch"
     parent.mkdir(parents=True, exist_ok=True)
     for old in parent.iterdir():
+        if old.name.startswith(_UNLOCKED):
+            continue
         with contextlib.suppress(OSError):
             lock = os.open(old / "lock", os.O_RDONLY | os.O_CLOEXEC)
             try:
@@ -283,7 +288,10 @@ def _scratch(state: Path) -> tuple[Path, int]:
                 shutil.rmtree(old, ignore_errors=True)
             finally:
                 os.close(lock)
-    base = Path(tempfile.mkdtemp(dir=parent)).resolve()
-    lock = os.open(base / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    # It gets its name when it is locked: before, somebody else who cleans up could take it for left behind.
+    new = Path(tempfile.mkdtemp(dir=parent, prefix=_UNLOCKED)).resolve()
+    lock = os.open(new / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)
+    base = new.with_name(new.name.removeprefix(_UNLOCKED))
+    new.rename(base)
     return base, lock

@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
+import queue
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -35,6 +37,7 @@ Until = Literal["features", "split", "fit", "predict", "metrics"]
 
 # Far above what the tables of a use case on one machine have; a file beyond it is a fault, not a table.
 _FRAME_LIMIT = 64_000_000_000
+_KEPT_INPUTS = 16
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,7 @@ class Pipeline:
         self._cache = Cache(settings, contract, self.root, self.code_digest) if cache else None
         self._host: Host | None = None
         self._progress = progress or (lambda text: None)
-        self._written: set[str] = set()
+        self._written: dict[str, None] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -126,6 +129,32 @@ class Pipeline:
         self._written.clear()
         if host is not None:
             host.close()
+
+    @contextmanager
+    def side_by_side(self, count: int) -> Iterator[Callable[[Tables], Run]]:
+        """A function that runs the stages up to features, and may be called from `count` threads at once.
+
+        Each of them has a confined process of its own; what they run is counted here.
+        """
+        twins = [Pipeline(self.settings, self.contract, root=self.root, cache=False) for _ in range(count - 1)]
+        free: queue.SimpleQueue[Pipeline] = queue.SimpleQueue()
+        for pipeline in (self, *twins):
+            free.put(pipeline)
+
+        def run(tables: Tables) -> Run:
+            pipeline = free.get()
+            try:
+                return pipeline.run(tables, until="features")
+            finally:
+                free.put(pipeline)
+
+        try:
+            yield run
+        finally:
+            for twin in twins:
+                self.runs.update(twin.runs)
+                self.seconds.update(twin.seconds)
+                twin.close()
 
     @property
     def output(self) -> str:
@@ -182,6 +211,7 @@ class Pipeline:
             return _read_run(Ran.model_validate(kept[0]), kept[1], frame, folds)
         self._progress(f"run until {until}")
         answer, out = self._ask(request, Ran)
+        self._forget_old_inputs()
         if key and self._cache:
             self._cache.keep_run(key, answer.model_dump(), out)
         return _read_run(answer, out, frame, folds)
@@ -279,8 +309,16 @@ class Pipeline:
             path = self._input(content)
             frames.write(table, path)
             path.chmod(0o444)
-            self._written.add(content)
+        self._written.pop(content, None)
+        self._written[content] = None  # at the end: used last
         return content
+
+    def _forget_old_inputs(self) -> None:
+        """A changed world is run once; what was used longest ago makes room, so that an audit doesn't fill the disk."""
+        while len(self._written) > _KEPT_INPUTS:
+            oldest = next(iter(self._written))
+            del self._written[oldest]
+            self._input(oldest).unlink(missing_ok=True)
 
     def _input(self, content: str) -> Path:
         return self._confined().inputs / f"{content}.arrow"

@@ -52,9 +52,10 @@ HELP = [
 
 CSS = """
 #panes { height: 1fr; }
-LineList { border: round $surface-lighten-2; overflow-x: hidden; scrollbar-gutter: stable; scrollbar-size-vertical: 1; }
+LineList { border: round $foreground 40%; overflow-x: hidden; scrollbar-gutter: stable; scrollbar-size-vertical: 1; }
+LineList { scrollbar-color: $foreground 40%; scrollbar-background: $background; }
 LineList:focus { border: heavy $accent; }
-#queue { width: 28; }
+#queue { width: 30; }
 #diff { width: 6fr; }
 #evidence, #policy { width: 5fr; }
 .narrow LineList { width: 1fr; }

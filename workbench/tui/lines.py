@@ -35,6 +35,7 @@ STYLES = {
     "warning": Style(color="yellow"),
     "heading": Style(bold=True, underline=True),
 }
+_MARK = Style(bold=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,15 +176,16 @@ class LineList(ScrollView, can_focus=True):
         index = y + int(self.scroll_offset.y)
         width = self.scrollable_content_region.width
         if index >= len(self._lines):
-            return Strip.blank(width)
+            return Strip.blank(width, self.rich_style)
         found = self._lines[index]
         self._mark_seen(index)
         mark = "▌" if index == self.cursor and self.has_focus else "│" if index == self.cursor else " "
         text = str(found.text)
         if cell_len(text) > width - 1:
             text = set_cell_size(text, max(0, width - 2)) + "…"
-        strip = Strip([Segment(mark, Style(bold=True)), Segment(text, STYLES[found.style])])
-        return strip.adjust_cell_length(width)
+        ground = self.rich_style
+        strip = Strip([Segment(mark, ground + _MARK), Segment(text, ground + STYLES[found.style])])
+        return strip.adjust_cell_length(width, ground)
 
     def _mark_seen(self, index: int) -> None:
         row = self._rows[index]
@@ -192,18 +194,24 @@ class LineList(ScrollView, can_focus=True):
             key = self._lines[index].key
             self._unseen[key] -= 1
             if not self._unseen[key]:
-                self.post_message(self.Seen(self))
+                # Not from here: a message made while the screen draws counts as the screen's and bubbles no further.
+                self.call_later(self._tell_seen)
+
+    def _tell_seen(self) -> None:
+        self.post_message(self.Seen(self))
 
 
 def _parts(text: str, width: int, again: str) -> list[tuple[int, str]]:
     """The text in pieces of at most `width` cells, each with the index of its first character; 0 doesn't wrap.
 
-    Later pieces begin with `again`; where that is blank, they line up with the text's own indent.
+    Later pieces begin with `again`; where that is blank, they line up with the text (and behind its bullet).
     """
     if width < MIN_WRAP or cell_len(text) <= width:
         return [(0, text)]
     if not again.strip():
-        again = " " * min(len(text) - len(text.lstrip(" ")) + len(again), width // 3)
+        indent = len(text) - len(text.lstrip(" "))
+        bullet = len(again) if text[indent + 1 : indent + 2] == " " else 0
+        again = " " * min(indent + bullet, width // 3)
     narrow = text.isascii()
     parts: list[tuple[int, str]] = []
     begin = 0

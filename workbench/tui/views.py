@@ -20,16 +20,16 @@ VERDICTS: dict[Verdict, str] = {
 
 
 def queue_lines(changes: Sequence[QueuedChange], drafts: Mapping[str, Draft], signed: Counter[str]) -> list[Line]:
-    """One line a change: id, draft or sign-offs, kinds, title."""
+    """One line a change: id, kinds, draft or sign-offs, title."""
     if not changes:
         return [line("the queue is empty", "dim")]
     lines = []
     for queued in changes:
         draft = drafts.get(queued.id)
         count = signed[queued.id]
-        mark = f"[draft: {VERDICTS[draft.verdict]}] " if draft else f"[{count} signed] " if count else ""
+        mark = f" [{VERDICTS[draft.verdict][0]} draft]" if draft else f" [{count} signed]" if count else ""
         kinds = ",".join(kind.value for kind in queued.classification.kinds) or "no risk"
-        lines.append(line(f"{queued.id[:8]} {mark}{kinds}: {queued.change.title}", "strong" if draft else "plain", queued.id))
+        lines.append(line(f"{queued.id[:8]} {kinds}{mark}: {queued.change.title}", "strong" if draft else "plain", queued.id))
     return lines
 
 

@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 
 RULE = "leakage/future-feature"
 CUTOFFS = 6
+WORKERS = 2
+"""Worlds that are run side by side."""
 
 
 def check(audit: Audit) -> Iterable[Finding]:
@@ -60,27 +62,30 @@ def check(audit: Audit) -> Iterable[Finding]:
     if contract.prediction.target_time is None:
         raise NotApplicable("the contract declares no target_time")
 
-    def build(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-        frame = audit.pipeline.run(tables, until="features").frame
-        if frame is None:
-            raise PipelineError("The features stage returned no frame.", "return a DataFrame", stage="features")
-        return frame
-
     repeat = audit.repeat.frame
     if repeat is None:
         raise NotExercised("the pipeline has no feature frame to look at")
     audit.rest_on("prediction.horizon", "prediction.prediction_time")
-    return examine(
-        contract,
-        audit.tables,
-        audit.frame,
-        repeat,
-        build,
-        folds=audit.base.folds,
-        location=audit.location("features"),
-        progress=audit.progress,
-        probed=lambda cohorts: audit.probed(cohorts, "cohorts"),
-    )
+    with audit.pipeline.side_by_side(WORKERS) as run:
+
+        def build(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+            frame = run(tables).frame
+            if frame is None:
+                raise PipelineError("The features stage returned no frame.", "return a DataFrame", stage="features")
+            return frame
+
+        return examine(
+            contract,
+            audit.tables,
+            audit.frame,
+            repeat,
+            build,
+            folds=audit.base.folds,
+            location=audit.location("features"),
+            progress=audit.progress,
+            probed=lambda cohorts: audit.probed(cohorts, "cohorts"),
+            workers=WORKERS,
+        )
 
 
 def examine(
@@ -95,6 +100,7 @@ def examine(
     location: Location | None = None,
     progress: Callable[[str], None] | None = None,
     probed: Callable[[int], None] | None = None,
+    workers: int = 1,
 ) -> list[Finding]:
     """The rule on frames and a callable, without a host: `frame` and `repeat` are two results of `build(tables)`.
 
@@ -111,7 +117,7 @@ def examine(
     reference = Reference(contract, frame, repeat, [*judged, *unlisted])
     if not reference.stable_rows:
         raise NotExercised("two runs on the same tables gave different rows; make the features stage deterministic")
-    probe = Probe(contract, tables, reference, build, progress=progress)
+    probe = Probe(contract, tables, reference, build, progress=progress, workers=workers)
     outcome = probe.explore(_first_tests(contract, frame, folds), count)
     if probed is not None:
         probed(outcome.cohorts)
