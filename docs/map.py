@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
+import textwrap
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,7 +39,7 @@ def rendered() -> str:
     """The map as a fenced block."""
     rows = entries()
     width = max(len(path) for path, _ in rows) + 2
-    lines = [f"{path:<{width}}{text}"[:WIDTH].rstrip() for path, text in rows]
+    lines = [f"{path:<{width}}{textwrap.shorten(text, WIDTH - width, placeholder=' …')}" for path, text in rows]
     return "```text\n" + "\n".join(lines) + "\n```"
 
 

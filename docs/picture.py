@@ -11,6 +11,7 @@ import re
 import sys
 import tempfile
 import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -70,8 +71,7 @@ def _make_key(path: Path) -> str:
     return private.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).decode()
 
 
-def _planted(repo: Repo, root: Path, base: str, plant: object) -> str:
-    assert callable(plant)
+def _planted(repo: Repo, root: Path, base: str, plant: Callable[[Path], list[str]]) -> str:
     paths = plant(root)
     tree = repo.snapshot(root)
     for path in paths:
@@ -83,8 +83,12 @@ def _audited(repo: Repo, root: Path, tree: str) -> bytes:
     with tempfile.TemporaryDirectory() as place:
         code = Path(place) / "result"
         repo.checkout(tree, code)
-        report = audit(load_settings(root), "departures", root=code, progress=lambda text: print(f"  {text}", file=sys.stderr))
+        report = audit(load_settings(root), "departures", root=code, progress=_say)
     return report.model_copy(update={"tree": tree}).model_dump_json().encode()
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"  {text}\n")
 
 
 def _propose(repo: Repo, change: Change, report: bytes | None, minute: int) -> None:
@@ -120,9 +124,7 @@ class _Clock:
         return self._now
 
 
-async def _until(pause: object, condition: object) -> None:
-    assert callable(pause)
-    assert callable(condition)
+async def _until(pause: Callable[[], Awaitable[None]], condition: Callable[[], bool]) -> None:
     end = time.monotonic() + 30
     while not condition():
         if time.monotonic() > end:
@@ -144,7 +146,7 @@ def main() -> None:
         root, key = Path(place) / "workspace", Path(place) / "key"
         make_queue(root, key)
         PICTURE.write_text(asyncio.run(picture(root, key)), "utf-8")
-    print(PICTURE)
+    sys.stdout.write(f"{PICTURE}\n")
 
 
 if __name__ == "__main__":

@@ -247,6 +247,12 @@ def _rank(module: Module, call: ast.Call, reach: Reach) -> Iterator[Idiom]:
     if not isinstance(call.func, ast.Attribute) or _is_grouped(module, call.func.value):
         return
     receiver, back = call.func.value, reach.rows(reach.lag)
+    if reach.entity and isinstance(receiver, ast.Subscript) and isinstance(receiver.value, ast.Name):
+        by = reach.entity[0] if len(reach.entity) == 1 else list(reach.entity)
+        inner = f"lambda values: values.shift({back}).expanding(){module.text[module.end(receiver) : module.end(call)]}"
+        grouped = f"{module.segment(receiver.value)}.groupby({by!r})[{module.segment(receiver.slice)}]".replace("'", '"')
+        words = f"the rank is among each entity's rows before, {back} back"
+        yield _idiom(words, call, _put(module, call, f"{grouped}.transform({inner})"), 1)
     insert = lambda edits: edits.insert(module.end(receiver), f".shift({back}).expanding()")  # noqa: E731
     yield _idiom(f"the rank is among the rows before, {back} back", call, insert, 1)
 

@@ -28,6 +28,8 @@ from workbench.skills.source import Edits, Module, Uneditable
 RULE = "leakage/future-feature"
 MOST = 12
 """Idioms that are tried at most for one column."""
+HOPELESS = 15
+"""A column that looks further ahead than so many times the usual lag reads all there is: an earlier value knows it as well."""
 
 
 class Input(BaseModel):
@@ -118,7 +120,7 @@ def candidates(
 def _whole(
     code: Code, contract: Contract, root: Path, column: str, reach: Reach
 ) -> Iterator[tuple[str, Callable[[], dict[str, str] | None]]]:
-    if reach.step is not None:
+    if reach.step is not None and reach.ahead < HOPELESS * max(reach.lag, reach.step):
         length = reach.step * math.ceil(reach.ahead / reach.step)
         words = f"the column holds its value of {spoken(length)} before, when it was known"
         yield words, lambda: lagged(code, contract, column, length)

@@ -80,7 +80,8 @@ def _tables(failed: Failed, change: SchemaChange | str) -> list[Diagnosis]:
         table, _, column = key.partition(".")
         found.append(
             Diagnosis(
-                kind=CauseKind.SCHEMA_MISSING, stage=failed.stage or "load", source=key, column=column or None, evidence=[failed.message],
+                kind=CauseKind.SCHEMA_MISSING, stage=failed.stage or "load", source=key, column=column or None,
+                evidence=[failed.message],
                 message=f"`{key}` is not what the contract declares: {reason}. No skill can know what it became.",
             )
         )  # fmt: skip

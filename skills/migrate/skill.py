@@ -28,6 +28,7 @@ from workbench.skills.run import SkillContext
 from workbench.skills.source import Edits, Module, Uneditable, imported_files, module_path
 
 MOST_READS = 8
+SAID = "Upstream changed its tables:"
 
 
 class Input(BaseModel):
@@ -49,6 +50,8 @@ class Output(BaseModel):
     edits: dict[str, str | None] = Field(default_factory=dict)
     summary: str = ""
     reason: str = ""
+    then: str = ""
+    """What fails behind the repaired tables, if something does: a cause of its own, diagnosed next."""
     evidence: list[str] = Field(default_factory=list)
     tried: list[str] = Field(default_factory=list)
     """Ways of writing the repair that were tried on a copy, and what came of each."""
@@ -80,7 +83,33 @@ def run(context: SkillContext, input: Input) -> Output:
         change = find_changes(contract, tables, reference)
         if not change:
             return _without_change(context, contract, tables, change, before, said)
-    return repair(context.root, contract, change, _proof(context, contract), before)
+    proof = _proof(context, contract)
+    found = repair(context.root, contract, change, proof, before)
+    for _ in range(MOST_READS):
+        column = missing_column(found.then) if found.ok else None
+        further = _further(context, contract, column, change) if column is not None else None
+        if further is None:
+            break
+        change, found = further, repair(context.root, contract, further, proof, before)
+    return found
+
+
+def _further(context: SkillContext, contract: Contract, column: str, change: SchemaChange) -> SchemaChange | None:
+    """The change and one more rename: of a column that only the code knows, by its name."""
+    with Pipeline(context.settings, contract, root=context.root) as pipeline:
+        try:
+            tables = pipeline.load(check=False)
+        except PipelineError:
+            return None
+    guess = guess_rename(tables, column, code_words(context.root, contract))
+    fresh = {t: c for t, c in guess.renames.items() if column not in change.renames.get(t, {}).values()}
+    if not fresh:
+        return None
+    more = change.model_copy(deep=True)
+    for table, columns in fresh.items():
+        more.renames[table] = {**more.renames.get(table, {}), **columns}
+        more.evidence.update(guess.evidence)
+    return more
 
 
 def _tables(
@@ -126,15 +155,14 @@ def _without_change(
     proof = _proof(context, contract)
     verdict = proof(before)
     if before and verdict.loads:
-        tail = f"; the tables load, then: {verdict.why}" if verdict.why else ""
-        return Output(ok=True, edits=dict(before), summary=f"Upstream changed its tables: {', '.join(said)}{tail}", tried=said)
+        return Output(ok=True, edits=dict(before), summary=f"{SAID} {', '.join(said)}", then=verdict.why, tried=said)
     if verdict.why:
         column = missing_column(verdict.why)
         ways = [guess_rename(tables, column, code_words(context.root, contract))] if column else []
         ways += clocks_aligned(contract, tables) if re.search(r"tz-|datetime64", verdict.why) else []
         for way in ways:
             found = repair(context.root, contract, way, proof, before) if way else Output(ok=False)
-            if found.ok and "; the tables load, then:" not in found.summary:
+            if found.ok and not found.then:
                 return found
     missing = "; ".join(f"{name}: {why}" for name, why in change.unexplained.items())
     return Output(ok=False, reason=missing or "the tables are what the contract and the reference say", tried=said)
@@ -161,8 +189,7 @@ def repair(root: Path, contract: Contract, change: SchemaChange, proof: Proof, b
     if second is not None:
         # The tables are right again; what fails behind them may have a cause of its own, which is diagnosed next.
         edits, variant, why = second
-        summary = f"{_summary(variant)}; the tables load, then: {why}"
-        return Output(ok=True, edits=dict(edits), summary=summary, evidence=evidence, tried=tried)
+        return Output(ok=True, edits=dict(edits), summary=_summary(variant), then=why, evidence=evidence, tried=tried)
     reason = "no way of writing the repair made the tables load as the contract says"
     if not tried:
         reason = f"{path} does not show where the tables come from"
@@ -190,7 +217,7 @@ def candidates(
 
 
 def _readings(change: SchemaChange) -> Iterator[SchemaChange]:
-    """The change with times read as moments in UTC; where that may not be what the code works on, also as naive times and text."""
+    """The change with times read as moments in UTC; should the code not work on those, also as naive times and as text."""
     yield change
     moments = [(t, c) for t, columns in change.retypes.items() for c, cast in columns.items() if _is_moment(cast)]
     for form in ("naive", ":%Y-%m-%dT%H:%M:%SZ", ":%Y-%m-%d %H:%M:%S", ":%Y-%m-%d"):
@@ -274,4 +301,4 @@ def _summary(change: SchemaChange) -> str:
     said += [f"{t}.{upstream} is read as {ours}" for t, columns in change.renames.items() for upstream, ours in columns.items()]
     said += [f"{t}.{column} is read by {cast}" for t, columns in change.retypes.items() for column, cast in columns.items()]
     said += [f"{t}.{column} is scaled back" for t, columns in change.scales.items() for column in columns]
-    return "Upstream changed its tables: " + ", ".join(said)
+    return f"{SAID} {', '.join(said)}"

@@ -32,6 +32,14 @@ STEPS = {
     "leakage/duplicates": "copies",
     "leakage/fold-coverage": "once",
 }
+WORDS = {
+    "known": "labels not known at the first test prediction",
+    "apart": "rows that are tested, too",
+    "groups": "groups that are tested, too",
+    "labelled": "rows without a label",
+    "copies": "copies of test rows",
+    "once": "empty and repeated parts",
+}
 
 
 def purge(module: Module, name: str, contract: Contract, clock: Clock, steps: Sequence[str]) -> str | None:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from skills.resplit.forward import Shape, walk_forward
 from skills.resplit.gaps import needed_gaps, widen
-from skills.resplit.purge import STEPS, purge
+from skills.resplit.purge import STEPS, WORDS, purge
 from skills.resplit.seeds import seeded
 from skills.resplit.writing import Clock
 from workbench.errors import PipelineError
@@ -160,10 +160,8 @@ def _makers(
         words = f"walk-forward folds in place of `{name}`, {shape.count} as before"
         yield words, lambda: _text(path, walk_forward(module, name, contract, clock, shape))
     elif steps:
-        yield (
-            f"the folds of `{name}` are purged ({', '.join(steps)})",
-            lambda: _text(path, purge(module, name, contract, clock, steps)),
-        )
+        said = ", ".join(WORDS[step] for step in steps)
+        yield f"the folds of `{name}` are purged of {said}", lambda: _text(path, purge(module, name, contract, clock, steps))
 
 
 def _text(path: str, text: str | None) -> dict[str, str] | None:

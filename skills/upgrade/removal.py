@@ -63,7 +63,8 @@ class Removal:
     """One thing that a library no longer has.
 
     `symptom` is searched in `ExceptionType: message`; `since` is the version without it. `everywhere` means that the cure
-    knows its pattern by the file's imports alone, so it may be applied without a traceback that leads to it.
+    knows its pattern by the file's imports alone, so it may be applied without a traceback that leads to it; `gone` is then
+    a name that the installed library must not have.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Removal:
     symptom: str
     cure: Cure
     everywhere: bool = True
+    gone: str = ""
 
     def matches(self, text: str) -> re.Match[str] | None:
         """The symptom in the last line of a traceback."""

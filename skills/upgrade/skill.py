@@ -6,16 +6,19 @@ the rest of the file. How each library's removals look and what they became is i
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import re
 import sys
+import warnings
+from functools import cache
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from skills.upgrade.catalogue import removals
-from workbench.loop.traceback_text import Failure, read_failure
 from skills.upgrade.removal import NoCure, Removal, Site
+from workbench.loop.traceback_text import Failure, read_failure
 from workbench.skills.run import SkillContext
 from workbench.skills.source import Edits, Module, Uneditable
 
@@ -85,30 +88,47 @@ def _mend(root: Path, path: str, entry: Removal, failure: Failure) -> tuple[str,
         return module.text, []
     text = module.finished(site.edits)
     # What else of this file the installed versions don't have would be the next failure.
+    rest = Module(text, path)
+    used = {origin.partition(".")[0] for origin in rest.imports.values()}
     for other in removals():
-        if other.everywhere and _is_gone(other):
-            rest = Module(text, path)
-            search = Site(rest, Edits(), [], None)
-            try:
-                more = list(other.cure(search))
-                text = rest.finished(search.edits) if more else text
-            except (NoCure, Uneditable):
-                continue
-            replaced += more
-    return text, replaced
+        if not (other.everywhere and other.library in used | {"python"} and _is_gone(other)):
+            continue
+        search = Site(rest, Edits(), [], None)
+        try:
+            more = list(other.cure(search))
+            if more and not (other.gone and _is_there(other.gone)):
+                rest = Module(rest.finished(search.edits), path)
+                replaced += more
+        except (NoCure, Uneditable):
+            continue
+    return rest.whole, replaced
+
+
+def _is_there(name: str) -> bool:
+    """Whether the installed library has this name; asked only where the code uses it."""
+    home, _, last = name.rpartition(".")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return hasattr(importlib.import_module(home), last)
+    except ImportError:
+        return False
 
 
 def _is_gone(entry: Removal) -> bool:
     """Whether the installed version is one that no longer has it."""
+    installed = _installed(entry.library)
+    return bool(installed) and installed >= _numbers(entry.since)
+
+
+@cache
+def _installed(library: str) -> tuple[int, ...]:
+    if library == "python":
+        return sys.version_info[:2]
     try:
-        installed = (
-            ".".join(map(str, sys.version_info[:2]))
-            if entry.library == "python"
-            else importlib.metadata.version(_PACKAGES.get(entry.library, entry.library))
-        )
+        return _numbers(importlib.metadata.version(_PACKAGES.get(library, library)))
     except importlib.metadata.PackageNotFoundError:
-        return False
-    return _numbers(installed) >= _numbers(entry.since)
+        return ()
 
 
 _PACKAGES = {"sklearn": "scikit-learn"}

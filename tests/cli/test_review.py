@@ -61,8 +61,13 @@ def test_refusals_have_their_exit_codes(here: Desk, capsys: pytest.CaptureFixtur
 
 
 def test_the_screen_needs_a_terminal(here: Desk, capsys: pytest.CaptureFixture[str]) -> None:
-    code, _, err = run(here, capsys)
-    assert code == 2 and "review list" in err
+    change = here.propose(SPLIT_EDIT)
+    for words in ([], [change.id], ["open", change.id], ["--key", str(here.ana)], [change.id, "--key", str(here.ana)]):
+        code, _, err = run(here, capsys, *words)
+        assert code == 2 and "review list" in err
+    assert run(here, capsys, "lisst")[0] == 2
+    asked = run(here, capsys, "--key", str(here.ana), "approve", change.id)
+    assert asked[0] == 2 and "When is the label known?" in asked[2]
 
 
 def test_what_the_author_wrote_is_shown_last_and_harmless(here: Desk, capsys: pytest.CaptureFixture[str]) -> None:

@@ -72,6 +72,7 @@ def test_a_real_request_a_rollback_and_a_clean_end(shop: Shop) -> None:
     assert list((shop.settings.state / "served").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_it_ends_with_its_parent_and_with_ctrl_c(shop: Shop) -> None:
     shop.released(5)
     orphan, stopped = started(shop), started(shop)

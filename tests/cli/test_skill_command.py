@@ -121,6 +121,7 @@ def test_list_fits_a_terminal_of_80_columns(capsys):
         assert len(line) <= 80
 
 
+@pytest.mark.slow
 def test_a_skill_brings_its_own_tests(root, capsys):
     assert skill(root, "test", "count", "--json") == 0
     (root / "skills" / "count" / "test_skill.py").write_text(TEST.format(2))

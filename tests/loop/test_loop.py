@@ -52,6 +52,7 @@ def test_a_leaky_split_is_repaired_but_waits_for_a_person_and_is_released_once_s
         session.resume(house.settings, waiting.session)
 
 
+@pytest.mark.slow
 def test_a_rejected_change_is_not_applied_and_the_session_says_who_said_no(tmp_path: Path) -> None:
     house = make_house(tmp_path, LEAKY_SPLIT)
     before = house.head
@@ -93,6 +94,7 @@ def test_a_dirty_work_tree_is_refused_before_anything_starts(tmp_path: Path) -> 
     assert (house.root / "pipelines/visits/split.py").read_text() == "# half done\n"
 
 
+@pytest.mark.slow
 def test_jumping_over_the_person_in_the_graph_gets_nothing(tmp_path: Path) -> None:
     """`update_state` and `goto` reach the node that applies; it finds no signature and applies nothing."""
     from langgraph.types import Command
@@ -115,7 +117,7 @@ def test_jumping_over_the_person_in_the_graph_gets_nothing(tmp_path: Path) -> No
     assert house.head == before
 
 
-@pytest.mark.parametrize("said", ["diagnosis:", "waits for a person"])
+@pytest.mark.parametrize("said", ["diagnosis:", pytest.param("waits for a person", marks=pytest.mark.slow)])
 def test_a_session_killed_anywhere_goes_on_and_ends_right(tmp_path: Path, said: str) -> None:
     house = make_house(tmp_path, LEAKY_SPLIT)
     command = [sys.executable, "-m", "workbench", "-C", str(house.root), "run", USE_CASE, "--headless"]

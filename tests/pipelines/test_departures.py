@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from pipelines.departures import data, features, metrics, model, postprocess, schema, split
-from workbench.pipeline import asof, worlds
+from workbench.pipeline import asof, thinning, worlds
 from workbench.pipeline.contract import load_contract
 
 ROOT = Path(__file__).parents[2]
@@ -112,8 +112,8 @@ def test_what_is_unknown_moves_no_row_that_was_predicted_before(winter, cutoff):
         worlds.truncated(winter, known, cutoff),
         worlds.poisoned(winter, known, cutoff, 1, draw="a"),
         worlds.poisoned(winter, known, cutoff, 2, draw="b"),
-        worlds.thinned(winter, known, cutoff, 3),
-        worlds.thickened(winter, known, cutoff, 4),
+        thinning.thinned(winter, known, cutoff, 3),
+        thinning.thickened(winter, known, cutoff, 4),
     ):
         changed = features.build(schema.check(world))
         pd.testing.assert_frame_equal(

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
+from textual.strip import Strip
 from textual.widgets import Footer, Static
 
-from tests.changesets import edited
+from tests.changesets import OWNER, edited
 from tests.report.examples import HOSTILE, SPAN, embargo, hostile, report
 from tests.reviews import MAIN, SPLIT_EDIT, Desk, desk
 from tests.tui.screens import LARGE, SMALL, drive, pane, pane_text, press, review_app, screen, settled, until
@@ -58,7 +59,7 @@ def harmless(text: str) -> bool:
 @pytest.mark.parametrize("size", [SMALL, LARGE])
 def test_text_from_outside_is_shown_and_obeyed_nowhere(here: Desk, size: tuple[int, int]) -> None:
     text = "\n".join([*NASTY, HOSTILE])
-    for number, nasty in enumerate(NASTY):
+    for number, nasty in enumerate(("".join(NASTY), "".join(reversed(NASTY)))):
         edits = {**SPLIT_EDIT, f"pipelines/sales/n{number}.py": f"A = 1  # {nasty}\n", "notes [/x].txt": text}
         author = Author(name=f"bot{nasty}", email=f"{nasty}@x.example", agent=True)
         change = edited(here.repo, edits, author=author, title=f"{nasty} title").model_copy(update={"words": text})
@@ -67,7 +68,7 @@ def test_text_from_outside_is_shown_and_obeyed_nowhere(here: Desk, size: tuple[i
     app, clock = review_app(here, here.ana)
 
     async def steps(pilot: Pilot[None]) -> None:
-        for _ in NASTY:
+        for _ in range(2):
             for _ in range(4):
                 await press(pilot, clock, "tab")
                 assert harmless(screen(app)) and harmless(app.said)
@@ -216,7 +217,7 @@ def test_an_empty_queue(here: Desk, size: tuple[int, int]) -> None:
 
 def test_entries_that_cannot_be_read_do_not_hide_the_others(here: Desk) -> None:
     good = here.propose(SPLIT_EDIT)
-    broken = here.repo.commit(here.repo.write_tree(None, {"change.json": b"{"}), [], "x", author=_who(), ref=None, expect=None)
+    broken = here.repo.commit(here.repo.write_tree(None, {"change.json": b"{"}), [], "x", author=OWNER, ref=None, expect=None)
     for name, found in (("aaaaaaaaaaaa", broken), ("bbbbbbbbbbbb", here.repo.store("blob", b"no commit"))):
         here.repo.update_ref(queue.PREFIX + name, found, None)
     app, clock = review_app(here, here.ana)
@@ -279,6 +280,8 @@ def test_footer_fits_80_columns_and_panes_stand_as_said(here: Desk, size: tuple[
         assert sum(child.outer_size.width for child in footer.children) <= 80
         shown = {name for name in ("queue", "diff", "evidence", "policy") if pane(app, name).display}
         assert shown == ({"queue"} if size == SMALL else {"queue", "diff", "evidence"})
+        widths = [pane(app, name).outer_size.width for name in ("queue", "diff", "evidence") if pane(app, name).display]
+        assert sum(widths) == size[0]
         await press(pilot, clock, "tab", "tab", "tab")
         assert pane(app, "policy").display and pane(app, "policy").has_focus and not pane(app, "evidence").display
         await press(pilot, clock, "escape", "z")
@@ -355,7 +358,12 @@ def test_ten_thousand_lines_cost_what_twenty_do() -> None:
         widgets = len(list(app.screen.walk_children()))
         drawn: list[int] = []
         plain = found.render_line
-        found.render_line = lambda y: (drawn.append(y), plain(y))[1]  # type: ignore[method-assign]
+
+        def counted(y: int) -> Strip:
+            drawn.append(y)
+            return plain(y)
+
+        found.render_line = counted  # type: ignore[method-assign]
         found.show([Line(Visible(f"{n} change {n} of a queue"), key=f"k{n}") for n in range(10_000)])
         await pilot.pause()
         assert len(list(app.screen.walk_children())) == widgets and 0 < len(drawn) <= 3 * LARGE[1]
@@ -367,9 +375,3 @@ def test_ten_thousand_lines_cost_what_twenty_do() -> None:
         assert found.key == "k9999" and "new 9999" in screen(app)
 
     drive(app, steps)
-
-
-def _who() -> object:
-    from workbench.repo import Identity
-
-    return Identity("x", "x@x.example")

@@ -246,6 +246,11 @@ class Module:
                     return token.start
         raise Uneditable(f"{self.path}:{call.lineno}: a call without parentheses")
 
+    @property
+    def whole(self) -> str:
+        """The text with its byte order mark, if it had one."""
+        return self._mark + self.text
+
     def finished(self, edits: Edits) -> str:
         """The text with the edits applied. Raises Uneditable if they overlap or the result doesn't parse."""
         text = edits.applied(self.text)

@@ -24,6 +24,11 @@ from workbench.tui.drafts import Draft, Drafts
 NO_KEY = "no key to sign with: start with --key FILE or WORKBENCH_KEY"
 
 
+VERDICTS: dict[Verdict, str] = {
+    "approve": "✓ approve", "request-changes": "↺ request changes", "reject": "✗ reject"
+}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Opened:
     """A change judged afresh. `error` says why it can't be; then there is no assessment."""
@@ -124,6 +129,12 @@ class Desk:
         if unanswered:
             return f"S rests: {unanswered} question{'s' if unanswered > 1 else ''} to answer; a asks"
         return ""
+
+    def state(self, opened: Opened, unseen: int) -> str:
+        """The draft and what it still lacks, in a line."""
+        draft = self.drafts.get(opened.queued.id)
+        ready = self.obstacle(opened, unseen) or "S signs"
+        return f"draft: {VERDICTS[draft.verdict]} · {ready}" if draft else ready
 
     def _not_mine(self, opened: Opened, policy: Policy) -> str:
         reviewer = self.reviewer(policy)

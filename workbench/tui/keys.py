@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from textual.binding import Binding
 
+WIDE = 100
+"""Columns from which the panes stand side by side."""
+PANES = ("queue", "diff", "evidence", "policy")
+WRAP = {"diff": "↳ ", "evidence": "  ", "policy": "  "}
+"""What the rest of a line that is broken at the edge begins with; the queue doesn't break lines."""
 BINDINGS = [
     Binding("j,down", "move(1)", "down", show=False, id="down"),
     Binding("k,up", "move(-1)", "up", show=False, id="up"),
@@ -15,10 +20,10 @@ BINDINGS = [
     Binding("left_square_bracket", "part(-1, 'h')", "previous hunk", show=False, id="previous-hunk"),
     Binding("right_curly_bracket", "part(1, 'f')", "next file", show=False, id="next-file"),
     Binding("left_curly_bracket", "part(-1, 'f')", "previous file", show=False, id="previous-file"),
-    Binding("enter", "open", "open", id="open"),
-    Binding("escape", "to_queue", "back", show=False, id="back"),
-    Binding("tab", "next_pane(1)", "pane", id="next-pane", priority=True),
-    Binding("shift+tab", "next_pane(-1)", "previous pane", show=False, id="previous-pane", priority=True),
+    Binding("enter", "pane('diff')", "open", id="open"),
+    Binding("escape", "pane('queue')", "back", show=False, id="back"),
+    Binding("tab", "pane('next')", "pane", id="next-pane", priority=True),
+    Binding("shift+tab", "pane('previous')", "previous pane", show=False, id="previous-pane", priority=True),
     Binding("a", "draft('approve')", "approve", id="approve"),
     Binding("r", "draft('request-changes')", "changes", id="request-changes"),
     Binding("x", "draft('reject')", "reject", id="reject"),
@@ -58,7 +63,7 @@ LineList:focus { border: heavy $accent; }
 #queue { width: 30; }
 #diff { width: 6fr; }
 #evidence, #policy { width: 5fr; }
-.narrow LineList { width: 1fr; }
+.narrow #queue, .narrow #diff, .narrow #evidence, .narrow #policy { width: 1fr; }
 #status { height: auto; min-height: 2; max-height: 4; padding: 0 1; }
 Ask, Confirm, Keys { align: center middle; }
 #dialog { width: 90%; max-width: 100; height: auto; max-height: 90%; border: heavy $accent; padding: 1 2; background: $surface; }

@@ -34,13 +34,10 @@ from workbench.tui import views
 from workbench.tui.desk import Desk, Opened
 from workbench.tui.dialogs import SETTLE_SECONDS, Ask, Clock, Confirm, Keys
 from workbench.tui.evidence import evidence_lines
-from workbench.tui.keys import BINDINGS, CSS, HELP
+from workbench.tui.keys import BINDINGS, CSS, HELP, PANES, WIDE, WRAP
 from workbench.tui.lines import LineList, line
 from workbench.visible import visible
 
-WIDE = 100
-PANES = ("queue", "diff", "evidence", "policy")
-_WRAP = {"diff": "↳ ", "evidence": "  ", "policy": "  "}
 _PAUSE = 0.05
 """A change is opened when the queue's cursor has rested on it for so long, in seconds."""
 _OURS = frozenset(found.action.partition("(")[0] for found in BINDINGS)
@@ -48,7 +45,10 @@ _DECIDING = frozenset({"draft", "comment", "undo", "sign"})
 
 
 class ReviewApp(App[None]):
-    """The review screen. `key` is the reviewer's private key file; without one, drafts can be made but not signed."""
+    """The review screen. `key` is the reviewer's private key file; without one, drafts can be made but not signed.
+
+    `opened` is the change whose diff and evidence are on screen.
+    """
 
     CSS = CSS
     ENABLE_COMMAND_PALETTE = True
@@ -68,7 +68,7 @@ class ReviewApp(App[None]):
         self._clock = clock
         self._select = select
         self._seen: dict[str, set[tuple[int, int]]] = {}
-        self._opened: Opened | None = None
+        self.opened: Opened | None = None
         self._pause: Timer | None = None
         self._rest: Timer | None = None
         self._pane = "queue"
@@ -77,6 +77,7 @@ class ReviewApp(App[None]):
         self._settles = 0.0
         self._said = ""
         self._status = ""
+        self._lit: tuple[bool | None, ...] = ()
 
     # What is on screen -----------------------------------------------------------------------------------------------
 
@@ -84,7 +85,7 @@ class ReviewApp(App[None]):
         """Panes, two lines of status, and the footer."""
         with Horizontal(id="panes"):
             for name in PANES:
-                yield LineList(id=name, wrap=_WRAP.get(name, ""))
+                yield LineList(id=name, wrap=WRAP.get(name, ""))
         yield Static(id="status", markup=False)
         yield Footer(compact=True, show_command_palette=False)
 
@@ -112,11 +113,6 @@ class ReviewApp(App[None]):
         return self.screen_stack[0].query_one(f"#{name}", LineList)
 
     @property
-    def opened(self) -> Opened | None:
-        """The change whose diff and evidence are on screen."""
-        return self._opened
-
-    @property
     def said(self) -> str:
         """The lines of status, as they are on screen."""
         return self._status
@@ -127,29 +123,28 @@ class ReviewApp(App[None]):
 
     def _reload(self) -> None:
         self._desk.reload()
-        rows = [line(f"! {error.message}", "warning") for error in self._desk.problems]
-        rows += views.queue_lines(self._desk.changes, self._desk.drafts, self._desk.signed)
-        # Entries that can't be read stand below the others, so that row n is change n.
-        self._list("queue").show(rows[len(self._desk.problems) :] + rows[: len(self._desk.problems)], keep=True)
+        rows = views.queue_lines(self._desk.changes, self._desk.drafts, self._desk.signed)
+        rows += [line(f"! {error.message}", "warning") for error in self._desk.problems]
+        self._list("queue").show(rows, keep=True)
 
     def _show_change(self) -> None:
         queued = self._under_cursor()
-        before = self._opened.queued if self._opened else None
+        before = self.opened.queued if self.opened else None
         if queued is None:
-            self._opened = None
+            self.opened = None
             for name in PANES[1:]:
                 self._list(name).show([])
         elif before is None or (before.id, before.commit) != (queued.id, queued.commit):
             self._settle()
-            self._opened = self._desk.open(queued)
+            self.opened = self._desk.open(queued)
             seen = self._seen.setdefault(queued.id, set())
-            self._list("diff").show(views.diff_lines(self._opened.diffs), seen=seen)
-            self._list("diff").border_title = f"diff: {views.extent(self._opened.diffs)}"
+            self._list("diff").show(views.diff_lines(self.opened.diffs), seen=seen)
+            self._list("diff").border_title = f"diff: {views.extent(self.opened.diffs)}"
             self._show_findings()
         self._tell()
 
     def _show_findings(self) -> None:
-        opened = self._opened
+        opened = self.opened
         if opened is None:
             return
         assessment, error = opened.assessment, opened.error
@@ -167,23 +162,15 @@ class ReviewApp(App[None]):
 
     def _tell(self, said: str | None = None) -> None:
         """Two lines: where we are, and what was `said` last or else what stands between the draft and a signature."""
-        if said is not None:
-            self._said = said
-        opened, number = self._opened, self._list("queue").cursor + 1
-        first = "the queue is empty"
+        self._said = self._said if said is None else said
+        opened, first, second = self.opened, "the queue is empty", self._said
         if opened:
-            first = f"{number}/{len(self._desk.changes)} · {opened.queued.id} · {visible(opened.queued.change.title, limit=200)}"
-            draft = self._desk.drafts.get(opened.queued.id)
-            ready = self._desk.obstacle(opened, self._unseen()) or "S signs"
-            second = self._said or (f"draft: {views.VERDICTS[draft.verdict]} · {ready}" if draft else ready)
-        else:
-            second = self._said
-        # A title may be long; what has to be read is below it, so it gives way.
-        room = max(20, self.size.width - 3)
-        first = first if len(first) <= room else first[: room - 1] + "…"
-        self._status = f"{visible(first)}\n{visible(second)}"
+            at = f"{self._list('queue').cursor + 1}/{len(self._desk.changes)} · {opened.queued.id} · "
+            first = at + visible(opened.queued.change.title, limit=max(20, self.size.width - 24 - len(at)))
+            second = second or self._desk.state(opened, self._unseen())
+        self._status = f"{first}\n{visible(second)}"
         self.screen_stack[0].query_one("#status", Static).update(Content(self._status))
-        self.refresh_bindings()
+        self._show_keys()
 
     def _arrange(self) -> None:
         wide = self.size.width >= WIDE and not self._zoomed
@@ -218,8 +205,15 @@ class ReviewApp(App[None]):
         self._settles = self._clock() + SETTLE_SECONDS
         if self._rest:
             self._rest.stop()
-        self._rest = self.set_timer(SETTLE_SECONDS + 0.02, self.refresh_bindings)
-        self.refresh_bindings()
+        self._rest = self.set_timer(SETTLE_SECONDS + 0.02, self._show_keys)
+        self._show_keys()
+
+    def _show_keys(self) -> None:
+        """Greys keys in the footer, or lights them; drawing it anew costs more than most keys do."""
+        now = tuple(self.check_action(name, ()) for name in sorted(_DECIDING))
+        if now != self._lit:
+            self._lit = now
+            self.refresh_bindings()
 
     def on_key(self, event: Key) -> None:
         """A key that comes while things settle starts that time again, so that type-ahead never decides."""
@@ -231,8 +225,8 @@ class ReviewApp(App[None]):
         if action in _OURS and len(self.screen_stack) > 1:
             return False
         if action in _DECIDING:
-            resting = self._clock() < self._settles or self._opened is None or self._opened.queued != self._under_cursor()
-            if resting or (action == "sign" and self._desk.obstacle(self._opened, self._unseen())):
+            resting = self._clock() < self._settles or self.opened is None or self.opened.queued != self._under_cursor()
+            if resting or (action == "sign" and self._desk.obstacle(self.opened, self._unseen())):
                 return None
         return True
 
@@ -264,18 +258,10 @@ class ReviewApp(App[None]):
             self._focus_pane("diff")
         self._list("diff").next_key(by, kind)
 
-    def action_open(self) -> None:
-        """Into the diff."""
-        if self._under_cursor() is not None:
-            self._focus_pane("diff")
-
-    def action_to_queue(self) -> None:
-        """Back to the queue."""
-        self._focus_pane("queue")
-
-    def action_next_pane(self, by: int) -> None:
-        """Around the panes."""
-        self._focus_pane(PANES[(PANES.index(self._pane) + by) % len(PANES)])
+    def action_pane(self, name: str) -> None:
+        """Into a pane; `next` and `previous` go around."""
+        around = {"next": 1, "previous": -1}.get(name)
+        self._focus_pane(PANES[(PANES.index(self._pane) + around) % len(PANES)] if around else name)
 
     def action_zoom(self) -> None:
         """The focused pane alone, or all again."""
@@ -306,7 +292,7 @@ class ReviewApp(App[None]):
     @work(exit_on_error=False)
     async def action_draft(self, verdict: Verdict) -> None:
         """Drafts a verdict and asks what the policy asks; nothing is recorded yet."""
-        opened = self._opened
+        opened = self.opened
         if opened is None:
             return
         self._keep(partial(self._desk.draft, opened.queued, verdict))
@@ -321,7 +307,7 @@ class ReviewApp(App[None]):
     @work(exit_on_error=False)
     async def action_comment(self) -> None:
         """A comment to the draft."""
-        opened = self._opened
+        opened = self.opened
         draft = self._desk.drafts.get(opened.queued.id) if opened else None
         if opened is None or draft is None:
             self._tell("a comment belongs to a draft: first a approve, r request changes or x reject")
@@ -334,8 +320,8 @@ class ReviewApp(App[None]):
 
     def action_undo(self) -> None:
         """Takes the draft back."""
-        if self._opened is not None and self._opened.queued.id in self._desk.drafts:
-            self._keep(partial(self._desk.drafts.put, self._opened.queued.id, None))
+        if self.opened is not None and self.opened.queued.id in self._desk.drafts:
+            self._keep(partial(self._desk.drafts.put, self.opened.queued.id, None))
 
     def _keep(self, change: Callable[[], None]) -> None:
         """Changes a draft, and shows it."""
@@ -352,7 +338,7 @@ class ReviewApp(App[None]):
     @work(exit_on_error=False)
     async def action_sign(self) -> None:
         """Signs the draft after its summary is confirmed with another key."""
-        opened = self._opened
+        opened = self.opened
         if opened is None or self._desk.obstacle(opened, self._unseen()):
             return
         summary = views.summary(opened, self._desk.drafts[opened.queued.id], self._desk.identity(opened))
@@ -368,7 +354,7 @@ class ReviewApp(App[None]):
             self._tell(f"✗ not signed: {error.message} {error.hint}")
             return
         self._keep(partial(self._desk.drafts.put, opened.queued.id, None))
-        self._opened = None
+        self.opened = None
         self._show_change()
         then = f"run --resume {opened.queued.session}" if opened.queued.session else f"review apply {opened.queued.id}"
         self._tell(f"✓ signed {made.id}: {made.payload.verdict}. Next: workbench {then}")

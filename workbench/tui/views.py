@@ -8,15 +8,12 @@ from collections.abc import Mapping, Sequence
 from workbench.changes import FileDiff
 from workbench.review.gates import missing_gates
 from workbench.review.queue import Assessment, QueuedChange
-from workbench.review.signoff import SignOff, Standing, Verdict, unmet
-from workbench.tui.desk import Opened
+from workbench.review.signoff import SignOff, Standing, unmet
+from workbench.tui.desk import VERDICTS, Opened
 from workbench.tui.drafts import Draft
 from workbench.tui.lines import Line, line
 
 STATUS = {"added": "+", "deleted": "-", "modified": "~", "mode": "m"}
-VERDICTS: dict[Verdict, str] = {
-    "approve": "✓ approve", "request-changes": "↺ request changes", "reject": "✗ reject"
-}  # fmt: skip
 
 
 def queue_lines(changes: Sequence[QueuedChange], drafts: Mapping[str, Draft], signed: Counter[str]) -> list[Line]:

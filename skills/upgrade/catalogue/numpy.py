@@ -23,7 +23,8 @@ _ALIASES = {"float": "float", "int": "int", "object": "object", "str": "str", "c
             "unicode": "str", "math": "math"}  # fmt: skip
 _RENAMED = {
     "float_": "float64", "complex_": "complex128", "singlecomplex": "complex64", "cfloat": "complex128",
-    "longfloat": "longdouble", "Inf": "inf", "Infinity": "inf", "infty": "inf", "PINF": "inf", "NaN": "nan", "NAN": "nan", "PZERO": "0.0",
+    "longfloat": "longdouble",
+    "Inf": "inf", "Infinity": "inf", "infty": "inf", "PINF": "inf", "NaN": "nan", "NAN": "nan", "PZERO": "0.0",
     "product": "prod", "cumproduct": "cumprod", "alltrue": "all", "sometrue": "any", "in1d": "isin", "trapz": "trapezoid",
     "row_stack": "vstack", "round_": "round", "unicode_": "str_", "string_": "bytes_", "issubsctype": "issubdtype",
     "mat": "asmatrix", "bool8": "bool_", "int0": "intp", "uint0": "uintp", "object0": "object_", "str0": "str_",
@@ -100,10 +101,16 @@ def _copy_false(site: Site) -> Iterator[str]:
 
 def _entries(table: Mapping[str, str], home: str) -> list[Removal]:
     return [
-        Removal(f"numpy-{old}", "numpy", "1.24" if not home else "2.0", missing_attribute(old, "numpy"),
-                renamed_name(f"numpy.{old}", new if new[0].isdigit() else f"{home}{new}"))
+        Removal(
+            f"numpy-{old}",
+            "numpy",
+            "2.0" if home else "1.24",
+            missing_attribute(old, "numpy"),
+            renamed_name(f"numpy.{old}", new if new[0].isdigit() else f"{home}{new}"),
+            gone=f"numpy.{old}",
+        )
         for old, new in table.items()
-    ]  # fmt: skip
+    ]
 
 
 REMOVALS: list[Removal] = [

@@ -37,7 +37,8 @@ _READERS = ["read_csv", "read_table", "read_fwf", "read_excel"]
 
 
 def _no_attribute(name: str) -> str:
-    return rf"AttributeError: '\w*(?:DataFrame|Series|Index|GroupBy|Resampler|Properties|Rolling)\w*' object has no attribute '{name}'"
+    owner = r"'\w*(?:DataFrame|Series|Index|GroupBy|Resampler|Properties|Rolling)\w*'"
+    return rf"AttributeError: {owner} object has no attribute '{name}'"
 
 
 def _method(old: str, new: str, since: str) -> Removal:
@@ -86,7 +87,8 @@ def call_name(call: ast.Call) -> str:
 # Names of the positional parameters that became keyword-only, after `self`.
 _POSITIONS: dict[str, tuple[str, ...]] = {
     "drop": ("labels", "axis"), "pivot": ("index", "columns", "values"), "sort_values": ("by", "axis", "ascending"),
-    "sort_index": ("axis", "level", "ascending"), "set_index": ("keys", "drop", "append"), "reset_index": ("level", "drop", "inplace"),
+    "sort_index": ("axis", "level", "ascending"), "set_index": ("keys", "drop", "append"),
+    "reset_index": ("level", "drop", "inplace"),
     "dropna": ("axis", "how"), "drop_duplicates": ("subset", "keep"), "fillna": ("value", "method", "axis"),
     "read_csv": ("filepath_or_buffer", "sep"), "read_table": ("filepath_or_buffer", "sep"), "to_csv": ("path_or_buf", "sep"),
     "any": ("axis",), "all": ("axis",), "clip": ("lower", "upper", "axis"), "where": ("cond", "other", "inplace"),
@@ -94,7 +96,8 @@ _POSITIONS: dict[str, tuple[str, ...]] = {
     "split": ("pat", "n", "expand"), "to_dict": ("orient",), "droplevel": ("level", "axis"), "interpolate": ("method", "axis"),
     "replace": ("to_replace", "value"), "set_axis": ("labels", "axis"), "drop_level": ("level",), "quantile": ("q", "axis"),
     "read_excel": ("io", "sheet_name"), "read_json": ("path_or_buf", "orient"), "to_json": ("path_or_buf", "orient"),
-    "to_parquet": ("path", "engine"), "reindex": ("labels", "index"), "sum": ("axis",), "mean": ("axis",), "max": ("axis",), "min": ("axis",),
+    "to_parquet": ("path", "engine"), "reindex": ("labels", "index"),
+    "sum": ("axis",), "mean": ("axis",), "max": ("axis",), "min": ("axis",),
 }  # fmt: skip
 
 
@@ -257,9 +260,7 @@ REMOVALS: list[Removal] = [
         everywhere=False,
     ),
     Removal("pandas-resample-how", "pandas", "1.0", unexpected("how", "resample"), resample_how, everywhere=False),
-    Removal(
-        "pandas-rolling-function", "pandas", "0.24", missing_attribute(r"rolling_\w+", "pandas"), rolling_function
-    ),
+    Removal("pandas-rolling-function", "pandas", "0.24", missing_attribute(r"rolling_\w+", "pandas"), rolling_function),
     Removal(
         "pandas-positional",
         "pandas",
@@ -272,7 +273,8 @@ REMOVALS: list[Removal] = [
         "pandas-nuisance-columns",
         "pandas",
         "2.0",
-        r"TypeError: (?:agg function failed \[how->(?P<how>\w+),dtype->(?:str|object|string|category)|Cannot perform reduction '(?P<reduction>\w+)' with string"
+        r"TypeError: (?:agg function failed \[how->(?P<how>\w+),dtype->(?:str|object|string|category)"
+        r"|Cannot perform reduction '(?P<reduction>\w+)' with string"
         r"|[Cc]ould not convert (?:string|\[?')|dtype 'str' does not support operation '(?P<operation>\w+)'"
         r"|category type does not support (?P<category>\w+))",
         numeric_only,

@@ -220,6 +220,7 @@ def position_in_series(site: Site) -> Iterator[str]:
         module.segment(node.value)
         for node in ast.walk(module.tree)
         if isinstance(node, ast.Subscript) and site.here(node) and module.segment(node.slice) == site.match["position"]
+        if not (isinstance(node.value, ast.Attribute) and node.value.attr in ("iloc", "loc", "iat", "at"))
     }
     for node in ast.walk(module.tree):
         if not (isinstance(node, ast.Subscript) and site.here(node) and module.segment(node.value) in receivers):

@@ -39,7 +39,7 @@ _COLLECTIONS = (
 def _entry(old: str, new: str, library: str, since: str) -> Removal:
     home, _, last = old.rpartition(".")
     cure = renamed_name(old, new) if new else nothing(f"`{old}` has no like in the newer version")
-    return Removal(f"{library}-{last}", library, since, missing_attribute(last, home), cure)
+    return Removal(f"{library}-{last}", library, since, missing_attribute(last, home), cure, gone=old)
 
 
 REMOVALS: list[Removal] = [

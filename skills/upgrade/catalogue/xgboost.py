@@ -13,7 +13,7 @@ _CLASSES = ["XGBRegressor", "XGBClassifier", "XGBRanker", "XGBModel", "XGBRFRegr
 
 
 def _to_constructor(site: Site) -> Iterator[str]:
-    """`model.fit(…, early_stopping_rounds=n)` → `XGBRegressor(…, early_stopping_rounds=n)` where the file shows the constructor."""
+    """`model.fit(…, early_stopping_rounds=n)` → `XGBRegressor(…, early_stopping_rounds=n)`, where the file shows it."""
     module = site.module
     for call in module.calls():
         if not (isinstance(call.func, ast.Attribute) and call.func.attr == "fit"):
