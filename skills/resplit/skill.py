@@ -76,16 +76,16 @@ def run(context: SkillContext, input: Input) -> Output:
     try:
         if not errors:
             errors = judged(context.settings, contract, context.root, "split").errors
+        wanted = {finding.rule for finding in errors}
+        beyond = sorted(wanted - set(CURABLE))
+        if not wanted:
+            return Output(ok=False, reason="the split gate has no error to repair")
+        if wanted <= set(beyond):
+            return Output(ok=False, reason=f"no mechanical cure is known for {', '.join(beyond)}; it needs a person's decision")
         with Pipeline(context.settings, contract, root=context.root) as pipeline:
             now = pipeline.run(pipeline.load(), until="split")
     except PipelineError as error:
         return Output(ok=False, reason=f"the pipeline does not run: {error.message}")
-    wanted = {finding.rule for finding in errors}
-    if not wanted:
-        return Output(ok=False, reason="the split gate has no error to repair")
-    beyond = sorted(wanted - set(CURABLE))
-    if wanted <= set(beyond):
-        return Output(ok=False, reason=f"no mechanical cure is known for {', '.join(beyond)}; it needs a person's decision")
     assert now.frame is not None
     facts = Facts(contract, now.frame, now.folds)
 

@@ -31,7 +31,9 @@ def test_the_story_comes_to_its_end_and_leaves_a_workspace_that_holds(tmp_path: 
     for wanted in ("migrate", "upgrade", "deleak", "resplit", "register", "promote"):
         assert wanted in skills, wanted
     assert json.loads(workbench("-C", root, "review", "list", "--json"))["changes"] == []
-    workbench("-C", root, "verify", "--base", "main~1")
+    git = ["git", "-C", root, "rev-list", "--first-parent", "main"]
+    before = subprocess.run(git, capture_output=True, text=True, check=True).stdout.split()[2]
+    assert "signed" in workbench("-C", root, "verify", "--base", before)
     assert "champion" in workbench("-C", root, "status", "departures")
     report = json.loads(workbench("-C", root, "audit", "departures", "--json"))
     assert report["verdict"] == "pass"

@@ -19,7 +19,7 @@ TEXT_FORMATS = (
     "%Y-%m-%dT%H:%M:%S.%fZ", "%d.%m.%Y %H:%M", "%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M", "%Y-%m",
 )  # fmt: skip
 TRUE_WORDS = ("true", "t", "yes", "y", "1", "1.0")
-_CLEAN = r"[^0-9eE.+-]"
+_NUMBER = r"([-+]?\d*\.?\d+)"
 
 
 def parse(cast: str) -> tuple[str, str, str]:
@@ -51,7 +51,7 @@ def expression(cast: str, column: str) -> str:
         "string": f"{column}.astype(str).where({column}.notna())",
         "number": f'pd.to_numeric({column}).astype("float64")',
         "integer": f'pd.to_numeric({column}).astype("int64")',
-        "number-text": f'pd.to_numeric({column}.str.replace(r"{_CLEAN}", "", regex=True)).astype("float64")',
+        "number-text": f'pd.to_numeric({column}.str.replace(",", "").str.extract(r"{_NUMBER}", expand=False)).astype("float64")',
         "comma-number": f'pd.to_numeric({column}.str.replace(".", "").str.replace(",", ".")).astype("float64")',
         "boolean": f"{column}.astype(str).str.strip().str.lower().isin({list(TRUE_WORDS)!r})".replace("'", '"'),
     }
