@@ -22,13 +22,13 @@ pytestmark = pytest.mark.skipif(not probe().available, reason=f"no sandbox on th
 def place(tmp_path: Path) -> Path:
     """A workspace to read, with hidden parts; a scratch directory to write; something outside."""
     for path, text in {
-        "root/workbench.toml": "",
-        "root/pipelines/shop/data.py": "x = 1",
-        "root/.git/HEAD": "secret",
-        "root/.workbench/state": "secret",
-        "root/review_policies/policy.toml": "secret",
-        "root/sessions/one/events.jsonl": "secret",
-        "root/.env": "KEY=secret",
+        "code/workbench.toml": "",
+        "code/pipelines/shop/data.py": "x = 1",
+        "code/.git/HEAD": "secret",
+        "code/.workbench/state": "secret",
+        "code/review_policies/policy.toml": "secret",
+        "code/sessions/one/events.jsonl": "secret",
+        "code/.env": "KEY=secret",
         "outside/file": "outside",
     }.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
@@ -39,9 +39,9 @@ def place(tmp_path: Path) -> Path:
 
 def confinement(place: Path, **changes: object) -> Confinement:
     facts: dict[str, object] = {
-        "read": (place / "root",),
+        "read": (place / "code",),
         "write": (place / "scratch",),
-        "hidden": hidden_in(place / "root"),
+        "hidden": hidden_in(place / "code"),
         "memory_bytes": 4_000_000_000,
         "cpu_seconds": 20,
     }
@@ -67,8 +67,8 @@ def test_what_is_allowed_works(place: Path) -> None:
     done = inside(
         place,
         "import json, ssl, zoneinfo, multiprocessing.synchronize\n"
-        "assert open(base + '/root/pipelines/shop/data.py').read() == 'x = 1'\n"
-        "assert 'pipelines' in os.listdir(base + '/root')\n"
+        "assert open(base + '/code/pipelines/shop/data.py').read() == 'x = 1'\n"
+        "assert 'pipelines' in os.listdir(base + '/code')\n"
         "open(base + '/scratch/a', 'w').write('x'); os.rename(base + '/scratch/a', base + '/scratch/b')\n"
         "os.makedirs(base + '/scratch/d/e'); os.rename(base + '/scratch/b', base + '/scratch/d/e/b')\n"
         "multiprocessing.Lock(); a, b = socket.socketpair(); a.send(b'x'); assert b.recv(1) == b'x'\n"
@@ -87,17 +87,17 @@ def test_what_is_allowed_works(place: Path) -> None:
         "open(base + '/outside/file', 'w')",
         "open(base + '/outside/file', 'a')",
         "open(base + '/outside/new', 'w')",
-        "open(base + '/root/workbench.toml', 'w')",
-        "open(base + '/root/pipelines/shop/new.py', 'w')",
+        "open(base + '/code/workbench.toml', 'w')",
+        "open(base + '/code/pipelines/shop/new.py', 'w')",
         "os.truncate(base + '/outside/file', 0)",
-        "os.truncate(base + '/root/workbench.toml', 0)",
+        "os.truncate(base + '/code/workbench.toml', 0)",
         "os.unlink(base + '/outside/file')",
-        "os.rmdir(base + '/root/pipelines')",
+        "os.rmdir(base + '/code/pipelines')",
         "os.mkdir(base + '/outside/d')",
-        "os.symlink('/etc', base + '/root/link')",
+        "os.symlink('/etc', base + '/code/link')",
         "os.link(base + '/outside/file', base + '/scratch/hard')",
         "os.rename(base + '/outside/file', base + '/scratch/taken')",
-        "os.rename(base + '/root/workbench.toml', base + '/root/other.toml')",
+        "os.rename(base + '/code/workbench.toml', base + '/code/other.toml')",
         "os.mknod(base + '/outside/fifo', 0o10600)",
         "os.chmod(base + '/outside/file', 0o777)",
         "os.chown(base + '/outside/file', os.getuid(), os.getgid())",
@@ -109,12 +109,12 @@ def test_what_is_allowed_works(place: Path) -> None:
 def test_nothing_outside_the_scratch_directory_is_changed(place: Path, action: str) -> None:
     before = {
         p: (p.lstat().st_mode, p.lstat().st_mtime_ns)
-        for p in [*place.joinpath("outside").rglob("*"), *place.joinpath("root").rglob("*")]
+        for p in [*place.joinpath("outside").rglob("*"), *place.joinpath("code").rglob("*")]
     }
     assert denied(place, action)
     after = {
         p: (p.lstat().st_mode, p.lstat().st_mtime_ns)
-        for p in [*place.joinpath("outside").rglob("*"), *place.joinpath("root").rglob("*")]
+        for p in [*place.joinpath("outside").rglob("*"), *place.joinpath("code").rglob("*")]
     }
     assert after == before
 
@@ -123,12 +123,12 @@ def test_nothing_outside_the_scratch_directory_is_changed(place: Path, action: s
     "path",
     [
         "outside/file",
-        "root/.git/HEAD",
-        "root/.workbench/state",
-        "root/review_policies/policy.toml",
-        "root/sessions/one/events.jsonl",
-        "root/.env",
-        "root/pipelines/../.git/HEAD",
+        "code/.git/HEAD",
+        "code/.workbench/state",
+        "code/review_policies/policy.toml",
+        "code/sessions/one/events.jsonl",
+        "code/.env",
+        "code/pipelines/../.git/HEAD",
     ],
 )
 def test_hidden_files_cannot_be_read(place: Path, path: str) -> None:
@@ -136,19 +136,19 @@ def test_hidden_files_cannot_be_read(place: Path, path: str) -> None:
 
 
 def test_links_do_not_lead_out(place: Path) -> None:
-    (place / "root/data").symlink_to(place / "outside")
-    (place / "root/history").symlink_to(place / "root/.git")
-    (place / "root/pipelines/history").symlink_to(place / "root/.git")
+    (place / "code/data").symlink_to(place / "outside")
+    (place / "code/history").symlink_to(place / "code/.git")
+    (place / "code/pipelines/history").symlink_to(place / "code/.git")
     (place / "scratch/way").symlink_to(place / "outside")
-    for path in ("root/data/file", "root/history/HEAD", "root/pipelines/history/HEAD", "scratch/way/file"):
+    for path in ("code/data/file", "code/history/HEAD", "code/pipelines/history/HEAD", "scratch/way/file"):
         assert denied(place, f"open(base + '/{path}')"), path
     assert denied(place, "open(base + '/scratch/way/file', 'w')")
 
 
 def test_a_hidden_directory_below_the_interpreter_stays_hidden(place: Path) -> None:
-    assert denied(place, "open(base + '/root/.git/HEAD')", read=(place,))
+    assert denied(place, "open(base + '/code/.git/HEAD')", read=(place,))
     assert not denied(place, "open(base + '/outside/file')", read=(place,))
-    assert not denied(place, "open(base + '/root/.workbench/state')", read=(place, place / "root/.workbench/state"))
+    assert not denied(place, "open(base + '/code/.workbench/state')", read=(place, place / "code/.workbench/state"))
 
 
 def test_list_only_directories_can_be_listed_and_not_read(place: Path) -> None:
@@ -198,12 +198,12 @@ def test_the_environment_is_its_own(place: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("ANTHROPIC_API_KEY", "secret")
     monkeypatch.setenv("PYTHONSTARTUP", "/x")
     for unsafe in (False, True):
-        done = inside(place, "print(dict(os.environ))", unsafe=unsafe, environment={"OWN": "1"}, python_path=(place / "root",))
+        done = inside(place, "print(dict(os.environ))", unsafe=unsafe, environment={"OWN": "1"}, python_path=(place / "code",))
         environment = eval(done.stdout)
         assert "secret" not in done.stdout and "PYTHONSTARTUP" not in environment
         assert environment["TZ"] == "UTC" and environment["OWN"] == "1"
         assert environment["HOME"] == environment["TMPDIR"] == str(place / "scratch")
-        assert environment["PYTHONPATH"] == str(place / "root")
+        assert environment["PYTHONPATH"] == str(place / "code")
 
 
 def test_limits_hold(place: Path) -> None:
@@ -246,7 +246,7 @@ def test_it_also_holds_without_namespaces(place: Path, monkeypatch: pytest.Monke
     assert done.stdout.startswith("landlock") and "namespace" not in done.stdout
     for action in (
         "open(base + '/outside/file', 'w')",
-        "open(base + '/root/.git/HEAD')",
+        "open(base + '/code/.git/HEAD')",
         "os.chmod(base + '/outside/file', 0o777)",
         "socket.socket()",
     ):
