@@ -143,11 +143,9 @@ def _only_assignment(code: Code, column: str) -> tuple[str, ast.stmt] | None:
     statement = module.statement(node)
     plain = isinstance(statement, ast.Assign) and len(statement.targets) == 1 and isinstance(statement.targets[0], ast.Subscript)
     siblings = getattr(module.parents.get(statement), "body", [])
-    if (
-        not plain
-        or len(siblings) < 2
-        or module.line(statement.lineno).strip() != module.segment(statement).splitlines()[0].strip()
-    ):
+    before = module.text[module.line_start(module.start(statement)) : module.start(statement)]
+    behind = module.text[module.end(statement) : module.line_end(module.end(statement))].strip()
+    if not plain or len(siblings) < 2 or before.strip() or (behind and not behind.startswith("#")):
         return None
     return path, statement
 
