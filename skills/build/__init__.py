@@ -1,0 +1,1 @@
+"""The `build` skill; what it does is in SKILL.md, how in skill.py."""
