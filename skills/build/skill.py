@@ -89,7 +89,7 @@ def run(context: SkillContext, input: Input) -> Output:
                 output.frame = Shape(rows=len(table), columns=table.shape[1])
                 output.digests.predictions = frame_digest(table)
             else:
-                _describe(output, pipeline.run(tables, until="metrics"))
+                _describe(output, pipeline.run(tables, until="metrics", reuse=True))
         except PipelineError as error:
             output.error = BuildError(stage=error.stage, message=error.message, hint=error.hint, detail=error.detail)
         else:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from workbench.skills.source import Edits, Module, constant_text, keyword, remove_arguments
+from workbench.skills.call_edits import remove_arguments
+from workbench.skills.source import Edits, Module, constant_text, keyword
 
 _AGGREGATES = ("mean", "std", "var", "min", "max", "sum", "median", "count", "quantile", "first", "last", "nunique", "skew")
 _WINDOWS = ("rolling", "expanding", "ewm", "cumsum", "cummax", "cummin", "cumprod")

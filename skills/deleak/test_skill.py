@@ -97,7 +97,7 @@ class Shop:
 
 CURES = {
     "negative shift": ('frame["leak"] = visitors.shift(-1)', 'frame["leak"] = visitors.shift(25)'),
-    "lag shorter than horizon and delay": ('frame["leak"] = visitors.shift(periods=24)', 'frame["leak"] = visitors.shift(periods=25)'),
+    "lag shorter than horizon": ('frame["leak"] = visitors.shift(periods=24)', 'frame["leak"] = visitors.shift(periods=25)'),
     "lag by a name": ('frame["leak"] = visitors.shift(LAG)', 'frame["leak"] = visitors.shift(LAG + 5)'),
     "centred window": (
         'frame["leak"] = visitors.transform(lambda v: v.rolling(9, center=True, min_periods=1).mean())',
@@ -108,8 +108,8 @@ CURES = {
         'frame["leak"] = visitors.transform(lambda v: v.shift(25).rolling(5, min_periods=1).max())',
     ),
     "window that ends now": (
-        'frame = frame.assign(leak=visitors.transform(lambda v: v.ewm(3).mean()))',
-        'frame = frame.assign(leak=visitors.transform(lambda v: v.shift(25).ewm(3).mean()))',
+        "frame = frame.assign(leak=visitors.transform(lambda v: v.ewm(3).mean()))",
+        "frame = frame.assign(leak=visitors.transform(lambda v: v.shift(25).ewm(3).mean()))",
     ),
     "back-fill": (
         "gappy = frame['visitors'].where(frame['hour'].dt.hour % 4 == 0).groupby(frame['door'])\n"
@@ -135,15 +135,11 @@ CURES = {
         'frame["leak"] = frame.groupby("door")["visitors"].transform(lambda values: values.shift(25).expanding().rank(pct=True))',
     ),
     "join by event time": (
-        'frame["leak"] = frame[["door", "hour"]].merge(tables["visits"], on=["door", "hour"])["visitors"]',
+        'frame["leak"] = frame[["door", "hour"]].merge(tables["visits"], on=["door", "hour"], how="left")["visitors"]',
         'frame["leak"] = frame[["door", "hour"]].merge(tables["visits"].assign('
         'hour=lambda table: table["hour"] + pd.Timedelta("25h")), on=["door", "hour"], how="left")["visitors"]',
     ),
-}  # fmt: skip
-CURES["join by event time"] = (
-    CURES["join by event time"][0].replace('"hour"])["vis', '"hour"], how="left")["vis'),
-    CURES["join by event time"][1],
-)
+}
 
 
 @pytest.mark.parametrize(("before", "after"), CURES.values(), ids=CURES)

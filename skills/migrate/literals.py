@@ -8,7 +8,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 
-from workbench.skills.source import Edits, Module, add_argument, constant_text
+from workbench.skills.call_edits import add_argument
+from workbench.skills.source import Edits, Module, constant_text
 
 RENAMED, RETYPED = "RENAMED", "RETYPED"
 _WIDTH = 110

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 
-from workbench.skills.source import Edits, Module, add_argument, keyword
+from workbench.skills.call_edits import add_argument
+from workbench.skills.source import Edits, Module, keyword
 
 _SPLITTERS = {"KFold", "StratifiedKFold", "ShuffleSplit", "StratifiedShuffleSplit", "GroupShuffleSplit", "train_test_split",
               "RepeatedKFold", "RepeatedStratifiedKFold", "StratifiedGroupKFold"}  # fmt: skip

@@ -12,15 +12,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from workbench.skills.source import (
-    Edits,
-    Module,
-    constant_text,
-    import_position,
-    keyword,
-    remove_arguments,
-    replace_argument,
-)
+from workbench.skills.call_edits import remove_arguments, replace_argument
+from workbench.skills.source import Edits, Module, constant_text, import_position, keyword
 
 
 @dataclass(frozen=True)

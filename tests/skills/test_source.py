@@ -9,16 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workbench.skills.source import (
-    Edits,
-    Module,
-    Uneditable,
-    add_argument,
-    imported_files,
-    keyword,
-    remove_arguments,
-    require_name,
-)
+from workbench.skills.call_edits import add_argument, remove_arguments
+from workbench.skills.source import Edits, Module, Uneditable, imported_files, keyword, require_name
 
 
 def only_call(module: Module) -> ast.Call:

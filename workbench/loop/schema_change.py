@@ -107,9 +107,11 @@ def guess_rename(tables: Mapping[str, pd.DataFrame], column: str, words: set[str
 
 
 def code_words(root: Path, contract: Contract) -> set[str]:
-    """Every text literal and attribute name of the use case's stages: what a name that upstream made up isn't among."""
+    """Every text literal and attribute name of the stages behind load: a name that upstream made up isn't among them."""
     found: set[str] = set()
-    for entry in contract.stages.entries().values():
+    for stage, entry in contract.stages.entries().items():
+        if stage == "load":
+            continue
         path = module_path(root, entry.partition(":")[0])
         for file in imported_files(root, path) if path else []:
             try:

@@ -76,6 +76,8 @@ class ReviewApp(App[None]):
         self._leaving = False
         self._settles = 0.0
         self._said = ""
+        self._lists = {name: LineList(id=name, wrap=WRAP.get(name, "")) for name in PANES}
+        self._line = Static(id="status", markup=False)
         self._status = ""
         self._lit: tuple[bool | None, ...] = ()
 
@@ -84,33 +86,29 @@ class ReviewApp(App[None]):
     def compose(self) -> ComposeResult:
         """Panes, two lines of status, and the footer."""
         with Horizontal(id="panes"):
-            for name in PANES:
-                yield LineList(id=name, wrap=WRAP.get(name, ""))
-        yield Static(id="status", markup=False)
+            yield from self._lists.values()
+        yield self._line
         yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
         """Fills the queue and opens the selected or first change."""
         self.title = "workbench review"
         for name in PANES:
-            self._list(name).border_title = name
+            self._lists[name].border_title = name
         self._reload()
         if self._select:
             wanted = [i for i, queued in enumerate(self._desk.changes) if queued.id.startswith(self._select)]
             if wanted:
-                self._list("queue").go(wanted[0])
+                self._lists["queue"].go(wanted[0])
             else:
                 self._said = f"no change called {self._select} waits"
         self._show_change()
         self._arrange()
-        self._list("queue").focus()
+        self._lists["queue"].focus()
 
     def on_resize(self, event: Resize) -> None:
         """Three panes or one."""
         self._arrange()
-
-    def _list(self, name: str) -> LineList:
-        return self.screen_stack[0].query_one(f"#{name}", LineList)
 
     @property
     def said(self) -> str:
@@ -118,14 +116,14 @@ class ReviewApp(App[None]):
         return self._status
 
     def _under_cursor(self) -> QueuedChange | None:
-        wanted = self._list("queue").key
+        wanted = self._lists["queue"].key
         return next((queued for queued in self._desk.changes if queued.id == wanted), None)
 
     def _reload(self) -> None:
         self._desk.reload()
         rows = views.queue_lines(self._desk.changes, self._desk.drafts, self._desk.signed)
         rows += [line(f"! {error.message}", "warning") for error in self._desk.problems]
-        self._list("queue").show(rows, keep=True)
+        self._lists["queue"].show(rows, keep=True)
 
     def _show_change(self) -> None:
         queued = self._under_cursor()
@@ -133,13 +131,13 @@ class ReviewApp(App[None]):
         if queued is None:
             self.opened = None
             for name in PANES[1:]:
-                self._list(name).show([])
+                self._lists[name].show([])
         elif before is None or (before.id, before.commit) != (queued.id, queued.commit):
             self._settle()
             self.opened = self._desk.open(queued)
             seen = self._seen.setdefault(queued.id, set())
-            self._list("diff").show(views.diff_lines(self.opened.diffs), seen=seen)
-            self._list("diff").border_title = f"diff: {views.extent(self.opened.diffs)}"
+            self._lists["diff"].show(views.diff_lines(self.opened.diffs), seen=seen)
+            self._lists["diff"].border_title = f"diff: {views.extent(self.opened.diffs)}"
             self._show_findings()
         self._tell()
 
@@ -150,26 +148,26 @@ class ReviewApp(App[None]):
         assessment, error = opened.assessment, opened.error
         if assessment is None:
             words = [line(f"✗ {error.message}", "bad"), line(f"→ {error.hint}")] if error else []
-            self._list("evidence").show(words)
-            self._list("policy").show(words)
+            self._lists["evidence"].show(words)
+            self._lists["policy"].show(words)
             return
-        self._list("evidence").show(lambda width: evidence_lines(opened.queued, assessment, opened.evidence, width))
+        self._lists["evidence"].show(lambda width: evidence_lines(opened.queued, assessment, opened.evidence, width))
         draft = self._desk.drafts.get(opened.queued.id)
-        self._list("policy").show(views.policy_lines(opened.queued, assessment, opened.standing, draft))
+        self._lists["policy"].show(views.policy_lines(opened.queued, assessment, opened.standing, draft))
 
     def _unseen(self) -> int:
-        return sum(key[:1] in ("f", "h") for key in self._list("diff").unseen())
+        return sum(key[:1] in ("f", "h") for key in self._lists["diff"].unseen())
 
     def _tell(self, said: str | None = None) -> None:
         """Two lines: where we are, and what was `said` last or else what stands between the draft and a signature."""
         self._said = self._said if said is None else said
         opened, first, second = self.opened, "the queue is empty", self._said
         if opened:
-            at = f"{self._list('queue').cursor + 1}/{len(self._desk.changes)} · {opened.queued.id} · "
+            at = f"{self._lists['queue'].cursor + 1}/{len(self._desk.changes)} · {opened.queued.id} · "
             first = at + visible(opened.queued.change.title, limit=max(20, self.size.width - 24 - len(at)))
             second = second or self._desk.state(opened, self._unseen())
         self._status = f"{first}\n{visible(second)}"
-        self.screen_stack[0].query_one("#status", Static).update(Content(self._status))
+        self._line.update(Content(self._status))
         self._show_keys()
 
     def _arrange(self) -> None:
@@ -177,7 +175,7 @@ class ReviewApp(App[None]):
         self.screen_stack[0].set_class(not wide, "narrow")
         beside = "policy" if self._pane == "policy" else "evidence"
         for name in PANES:
-            self._list(name).display = name in ("queue", "diff", beside) if wide else name == self._pane
+            self._lists[name].display = name in ("queue", "diff", beside) if wide else name == self._pane
 
     # Moving about ----------------------------------------------------------------------------------------------------
 
@@ -210,6 +208,8 @@ class ReviewApp(App[None]):
 
     def _show_keys(self) -> None:
         """Greys keys in the footer, or lights them; drawing it anew costs more than most keys do."""
+        if not self.screen_stack:  # a timer may still fire while the app goes away
+            return
         now = tuple(self.check_action(name, ()) for name in sorted(_DECIDING))
         if now != self._lit:
             self._lit = now
@@ -234,29 +234,29 @@ class ReviewApp(App[None]):
         self._pane = name
         self._said = ""
         self._arrange()
-        self._list(name).focus()
+        self._lists[name].focus()
         self._settle()
         self._tell()
 
     def action_move(self, by: int) -> None:
         """One line."""
-        self._list(self._pane).move(by)
+        self._lists[self._pane].move(by)
 
     def action_end(self, which: int) -> None:
         """First or last line."""
-        here = self._list(self._pane)
+        here = self._lists[self._pane]
         here.go(len(here.lines) - 1 if which > 0 else 0)
 
     def action_page(self, by: int) -> None:
         """Half a page."""
-        here = self._list(self._pane)
+        here = self._lists[self._pane]
         here.move(by * max(1, here.size.height // 2))
 
     def action_part(self, by: int, kind: str) -> None:
         """Next or previous hunk or file of the diff."""
-        if not self._list("diff").display:
+        if not self._lists["diff"].display:
             self._focus_pane("diff")
-        self._list("diff").next_key(by, kind)
+        self._lists["diff"].next_key(by, kind)
 
     def action_pane(self, name: str) -> None:
         """Into a pane; `next` and `previous` go around."""

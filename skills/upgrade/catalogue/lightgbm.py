@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 
 from skills.upgrade.removal import NoCure, Removal, Site, dropped_keyword, is_named, unexpected
-from workbench.skills.source import Container, add_argument, constant_text, keyword, remove_arguments, require_name
+from workbench.skills.call_edits import add_argument, remove_arguments
+from workbench.skills.source import Container, constant_text, keyword, require_name
 
 _ENGINE = ("verbose_eval", "early_stopping_rounds", "evals_result", "learning_rates", "show_stdv", "fobj", "feature_name",
            "categorical_feature", "silent")  # fmt: skip

@@ -17,7 +17,8 @@ from skills.upgrade.removal import (
     renamed_name,
     unexpected,
 )
-from workbench.skills.source import keyword, remove_arguments
+from workbench.skills.call_edits import remove_arguments
+from workbench.skills.source import keyword
 
 _ALIASES = {"float": "float", "int": "int", "object": "object", "str": "str", "complex": "complex", "bool": "bool",
             "unicode": "str", "math": "math"}  # fmt: skip

@@ -31,7 +31,8 @@ from skills.upgrade.removal import (
     renamed_name,
     unexpected,
 )
-from workbench.skills.source import keyword, remove_arguments, replace_argument
+from workbench.skills.call_edits import remove_arguments, replace_argument
+from workbench.skills.source import keyword
 
 _READERS = ["read_csv", "read_table", "read_fwf", "read_excel"]
 

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 
 from skills.upgrade.removal import Cure, NoCure, Site, is_named
-from workbench.skills.source import Module, add_argument, constant_text, keyword, remove_arguments, require_name
+from workbench.skills.call_edits import add_argument, remove_arguments
+from workbench.skills.source import Module, constant_text, keyword, require_name
 
 _FILLS = {"ffill": "ffill", "pad": "ffill", "bfill": "bfill", "backfill": "bfill"}
 

@@ -22,7 +22,8 @@ from skills.upgrade.removal import (
     renamed_value,
     unexpected,
 )
-from workbench.skills.source import keyword, remove_arguments, replace_argument, require_name
+from workbench.skills.call_edits import remove_arguments, replace_argument
+from workbench.skills.source import keyword, require_name
 
 _META = ["AdaBoostRegressor", "AdaBoostClassifier", "BaggingRegressor", "BaggingClassifier", "CalibratedClassifierCV",
          "ClassifierChain", "RegressorChain", "RANSACRegressor", "SelfTrainingClassifier"]  # fmt: skip

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from skills.upgrade.removal import NoCure, Removal, Site, is_named, unexpected
-from workbench.skills.source import add_argument, remove_arguments
+from workbench.skills.call_edits import add_argument, remove_arguments
 
 _GONE = ("early_stopping_rounds", "eval_metric", "callbacks")
 _CLASSES = ["XGBRegressor", "XGBClassifier", "XGBRanker", "XGBModel", "XGBRFRegressor", "XGBRFClassifier"]
