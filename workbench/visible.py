@@ -45,10 +45,11 @@ def _shown(character: str, newlines: bool) -> str:
     if " " <= character <= "~":
         return character
     code = ord(character)
-    if unicodedata.category(character) not in _HIDDEN_CATEGORIES and character not in _HIDDEN_CHARACTERS:
-        # Spaces other than U+0020 look like it or like nothing.
-        if not (character.isspace() or unicodedata.category(character) == "Zs"):
-            return character
+    category = unicodedata.category(character)
+    hidden = category in _HIDDEN_CATEGORIES or character in _HIDDEN_CHARACTERS
+    # Spaces other than U+0020 look like it or like nothing.
+    if not (hidden or category == "Zs" or character.isspace()):
+        return character
     if code <= 0xFF:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"

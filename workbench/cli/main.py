@@ -82,7 +82,7 @@ def _guarded(run: object, args: argparse.Namespace, console: Console) -> ExitCod
     except BrokenPipeError:  # the reader of our output has gone; that is its right
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.OK
-    except Exception as error:  # the one place that owns exit codes
+    except Exception as error:  # noqa: BLE001 the one place that owns exit codes
         console.warn(f"error: a fault of workbench itself: {visible(f'{type(error).__name__}: {error}', limit=500)}")
         console.warn("hint: please report it together with the lines below; nothing was approved or applied")
         console.warn(visible(traceback.format_exc(), newlines=True))
@@ -109,7 +109,7 @@ def _common(parser: argparse.ArgumentParser, *, top: bool) -> None:
         dest="directory",
         metavar="DIR",
         type=Path,
-        default=Path(".") if top else argparse.SUPPRESS,
+        default=Path() if top else argparse.SUPPRESS,
         help="the workspace, or a directory inside it (default: here)",
     )
     parser.add_argument("--json", action="store_true", default=default, help="print the result as JSON on stdout")
