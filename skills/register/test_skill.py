@@ -18,6 +18,7 @@ from workbench.testing import add_skills, make_workspace, skill_context
 SKILLS = Path(__file__).parents[1]
 
 
+@pytest.mark.slow
 def test_a_tree_whose_gates_passed_is_registered_once(tmp_path: Path) -> None:
     root = add_skills(make_workspace(tmp_path), SKILLS, "audit", "build", "register")
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "GIT_CONFIG_NOSYSTEM": "1"}

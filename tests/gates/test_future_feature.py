@@ -47,7 +47,7 @@ def test_a_leak_is_found_and_traced_to_its_source(name: str, leaks: dict[str | N
 
 
 @pytest.mark.parametrize("plan", [True, False], ids=["plan", "events"])
-@pytest.mark.parametrize("stores", [4, 12])
+@pytest.mark.parametrize("stores", [4, pytest.param(12, marks=pytest.mark.slow)])
 def test_no_honest_feature_is_flagged(plan: bool, stores: int) -> None:
     features = {name: feature for name, feature in shop.HONEST.items() if plan or not shop.needs_plan(name)}
     found = shop.examined(shop.builder(features), shop.tables(stores), shop.contract(plan=plan), count=4)

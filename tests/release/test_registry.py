@@ -174,8 +174,15 @@ class Killed(BaseException):
     """Ends the process as far as the code is concerned; nothing catches it."""
 
 
-@pytest.mark.parametrize("where", ["create_run", "log_artifact", "set_terminated", "create_model_version"])
-@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(
+    "where",
+    [
+        "log_artifact",
+        "create_model_version",
+        *(pytest.param(where, marks=pytest.mark.slow) for where in ("create_run", "set_terminated")),
+    ],
+)
+@pytest.mark.parametrize("when", ["after", pytest.param("before", marks=pytest.mark.slow)])
 def test_a_registration_that_ends_anywhere_is_finished_by_the_next(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, where: str, when: str
 ) -> None:

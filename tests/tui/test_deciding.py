@@ -106,6 +106,8 @@ def test_an_enter_typed_ahead_answers_nothing(here: Desk) -> None:
         await until(pilot, lambda: isinstance(app.screen, Ask))
         await pilot.press("y", "e", "s", "enter")
         assert isinstance(app.screen, Ask)
+        await press(pilot, clock, "tab")
+        assert app._pane == "queue" and app.screen.query_one(Input).has_focus, "below a dialog nothing does anything"
         await press(pilot, clock, "backspace", "backspace", "backspace", "enter")
         assert isinstance(app.screen, Ask), "an empty answer is asked again"
         await press(pilot, clock, "escape")
