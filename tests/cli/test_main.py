@@ -14,17 +14,21 @@ from workbench.errors import Corrupt, Diverged, ExitCode, PipelineError, Refusal
 HEAVY = ("mlflow", "langgraph", "pandas", "textual", "lightgbm", "sklearn", "pyarrow", "numpy")
 
 
-def imported_by(*argv: str, cwd: Path | None = None) -> set[str]:
+def imported_by(*argv: str, names: tuple[str, ...] = HEAVY) -> set[str]:
     code = (
         "import sys, json\n"
         "from workbench.cli.main import main\n"
         "import contextlib, io\n"
         "with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):\n"
         f"    main({list(argv)!r})\n"
-        f"print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))"
+        f"print(json.dumps([name for name in {names!r} if name in sys.modules]))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=cwd)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_help_of_the_program_needs_no_more_than_argparse() -> None:
+    assert "pydantic" not in imported_by("--help", names=(*HEAVY, "pydantic"))
 
 
 @pytest.mark.parametrize("argv", [("--help",), ("--version",), ("review", "--help"), ("verify", "--help"), ("audit", "--help")])
