@@ -68,7 +68,7 @@ class Recorder:
         return self.writer.blob(json.dumps(value, sort_keys=True))
 
     def skill(self, name: str, tree: str, given=None, step: int = 1):
-        root = trees.checkout(self.settings, self.repo, tree)
+        root = trees.checkout(self.settings, tree)
         ran = run_skill(SkillContext(self.settings, root, "visits", tree=tree), name, given or {})
         self.writer.append(
             event("skill", step=step, name=name, version=ran.version, tree=ran.tree_id, code=tree, ok=ran.ok,

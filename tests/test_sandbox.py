@@ -188,7 +188,7 @@ def test_other_processes_cannot_be_signalled_or_looked_into(place: Path) -> None
             assert denied(place, f"print(open('/proc/{other.pid}/environ').read())")
             assert denied(place, f"open('/proc/{other.pid}/mem', 'rb')")
             assert denied(place, f"os.readlink('/proc/{other.pid}/fd/0')")
-            assert denied(place, f"open('/proc/{other.pid}/root/etc/shadow')")
+            assert denied(place, f"open('/proc/{other.pid}/' + 'root/etc/shadow')")
             assert other.poll() is None
         finally:
             other.kill()

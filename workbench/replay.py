@@ -153,7 +153,7 @@ class _Again:
             loaded = self._skill(name, version, skill_tree)
             if loaded.skill.needs.writes:
                 raise _Skipped(f"{name} writes {loaded.skill.needs.writes}")
-            root = trees.checkout(self.settings, self.repo, self.there(code))
+            root = trees.checkout(self.settings, self.there(code))
             context = SkillContext(self.settings, root, self.session.header.use_case, tree=code)
             try:
                 self._outputs[key] = execute(loaded, context, input).output

@@ -56,7 +56,7 @@ class LoopContext:
     def skill(self, name: str, tree: str, given: Mapping[str, Any], *, step: int) -> SkillRun:
         """Runs a skill on a checkout of `tree` and records exactly what ran, on what, with which answer."""
         self.say(f"{name} …")
-        root = trees.checkout(self.settings, self.repo, tree)
+        root = trees.checkout(self.settings, tree)
         context = SkillContext(self.settings, root, self.use_case, tree=tree, progress=self.say)
         run = run_skill(context, name, given)
         self.record(

@@ -11,22 +11,18 @@ import shutil
 import uuid
 from pathlib import Path
 
-from workbench.repo import Repo
+from workbench.release.approved_code import check_out
 from workbench.settings import Settings
 
 
-def checkout(settings: Settings, repo: Repo, tree: str) -> Path:
+def checkout(settings: Settings, tree: str) -> Path:
     """The directory that holds exactly the files of `tree`; made if it isn't there yet, whole or not at all."""
     place = settings.state / "trees" / tree
     if place.is_dir():
         return place
     fresh = place.with_name(f".{tree}-{uuid.uuid4().hex[:8]}")
     fresh.parent.mkdir(parents=True, exist_ok=True)
-    repo.checkout(tree, fresh)
-    for name in settings.data:
-        source = settings.root / name
-        if source.is_dir() and not (fresh / name).exists():
-            (fresh / name).symlink_to(source, target_is_directory=True)
+    check_out(settings, tree, fresh)
     try:
         os.replace(fresh, place)  # noqa: PTH105 (fails where another process was faster, and then its checkout is as good)
     except OSError:

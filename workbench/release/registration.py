@@ -61,7 +61,6 @@ def register_tree(
             assert rows is not None
             frame = rows[rows[contract.prediction.target].notna()].reset_index(drop=True)
             fitted = pipeline.fit_final(frame, Path(scratch) / "model")
-            code_digest = pipeline.code_digest
         features = list(fitted.features)
         if not set(features) <= set(frame.columns):  # fitted on an array, where columns have no names
             features = feature_names(contract, frame)
@@ -69,7 +68,7 @@ def register_tree(
             use_case=use_case,
             session=session,
             code_tree=tree,
-            code_digest=code_digest,
+            code_digest=report.code_digest,  # the same as the pipeline's, see above
             contract_digest=contract.digest,
             model=fitted.path,
             flavor=fitted.flavor,

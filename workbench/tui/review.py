@@ -38,8 +38,7 @@ from workbench.tui.keys import BINDINGS, CSS, HELP, PANES, WIDE, WRAP
 from workbench.tui.lines import LineList, line
 from workbench.visible import visible
 
-_PAUSE = 0.05
-"""A change is opened when the queue's cursor has rested on it for so long, in seconds."""
+_PAUSE = 0.05  # seconds that the queue's cursor has rested on a change before it is opened
 _OURS = frozenset(found.action.partition("(")[0] for found in BINDINGS)
 _DECIDING = frozenset({"draft", "comment", "undo", "sign"})
 
