@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 # Tests run in parallel; set WORKERS=0 for one process.
 WORKERS ?= auto
 
-.PHONY: run test test-all lint types layers check clean
+.PHONY: run test test-all bench lint types layers check clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.runtime
@@ -19,6 +19,14 @@ test: $(VENV)/.dev
 
 test-all: $(VENV)/.dev
 	$(BIN)/python -m pytest -n $(WORKERS)
+
+# The tables of benchmarks/README.md; takes about an hour. Each script says what it measures and has a shorter form.
+bench: $(VENV)/.dev
+	$(BIN)/python benchmarks/audit_cost.py
+	$(BIN)/python benchmarks/lint_recall.py
+	$(BIN)/python benchmarks/set_checks.py --rows 1 10 100 --deepchecks
+	$(BIN)/python benchmarks/rarity.py
+	$(BIN)/python benchmarks/leak_recall.py
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -22,6 +22,7 @@ from workbench.sessions.reader import read_session
 from workbench.sessions.writer import SessionWriter
 from workbench.settings import Settings, load_settings
 from workbench.skills import lock
+from workbench.skills.discover import read_skill
 from workbench.skills.run import SkillContext, run_skill
 from workbench.testing import add_skills, make_workspace, ticking_clock
 
@@ -211,10 +212,11 @@ def test_an_old_version_of_a_skill_is_taken_back_from_git(recorded: Recorded) ->
 def test_a_version_that_is_nowhere_is_named(recorded: Recorded) -> None:
     skill = recorded.settings.root / "skills" / "build" / "SKILL.md"
     rewritten(recorded, "skill", tree="9" * 40)
-    skill.write_text(skill.read_text().replace("0.1.0", "0.2.0"))
+    version = read_skill(skill.parent).version
+    skill.write_text(skill.read_text().replace(f'version: "{version}"', 'version: "9.9.9"'))
     found = recorded.check().divergence
     assert found is not None and found.pointer == "/tree"
-    assert str(found.recorded).startswith("0.1.0 (999999999999") and str(found.replayed).startswith("0.2.0 (")
+    assert str(found.recorded).startswith(f"{version} (999999999999") and str(found.replayed).startswith("9.9.9 (")
 
 
 def test_trees_that_this_clone_lacks_are_said_so(recorded: Recorded) -> None:

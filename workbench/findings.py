@@ -96,6 +96,44 @@ class Text(_Model):
 Evidence = Annotated[MovedCell | Rows | Span | Measurement | Text, Field(discriminator="kind")]
 
 
+class Effect(_Model):
+    """By how much a leak flatters the primary metric: the score with it and without it, on the same test rows.
+
+    `gain` is positive where the score looks better than it is, in the metric's unit whatever its direction; `low` to `high`
+    covers it with probability `level`. What could not be measured has no numbers and says why in `not_measured`.
+    """
+
+    metric: str = ""
+    claimed: float | None = Field(default=None, allow_inf_nan=False)
+    """The score with the leak."""
+    honest: float | None = Field(default=None, allow_inf_nan=False)
+    """The score of the same rows when what leaks is taken away."""
+    gain: float | None = Field(default=None, allow_inf_nan=False)
+    low: float | None = Field(default=None, allow_inf_nan=False)
+    high: float | None = Field(default=None, allow_inf_nan=False)
+    level: float = 0.95
+    how: str = ""
+    """What was taken away, on which rows, and how the interval came about."""
+    not_measured: str = ""
+
+    @model_validator(mode="after")
+    def _numbers_or_reason(self) -> Effect:
+        numbers = (self.claimed, self.honest, self.gain, self.low, self.high)
+        if bool(self.not_measured) == any(number is not None for number in numbers):
+            raise ValueError("an effect has either its numbers or the reason why there are none")
+        if not self.not_measured and (None in numbers or not self.metric):
+            raise ValueError("a measured effect has all of its numbers")
+        return self
+
+    @property
+    def share(self) -> float | None:
+        """The gain relative to the score, by which findings of different use cases compare; None where it wasn't measured."""
+        if self.gain is None or self.claimed is None or self.honest is None:
+            return None
+        size = max(abs(self.claimed), abs(self.honest))
+        return self.gain / size if size > 0 else 0.0
+
+
 class Finding(_Model):
     """One thing that is wrong.
 
@@ -114,6 +152,10 @@ class Finding(_Model):
     message: str
     remedy: str
     location: Location | None = None
+    effect: Effect | None = None
+    """By how much it flatters the score; None where nobody has asked (notes, and parts of an audit)."""
+    waived: str | None = None
+    """Why and until when people have accepted it (`waivers.toml`); the severity stays, but it doesn't fail its gate."""
 
     @model_validator(mode="before")
     @classmethod

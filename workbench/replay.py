@@ -242,8 +242,16 @@ def _gate(again: _Again, event: events.Gate) -> None:
     verdict = recorded.get("verdict") if isinstance(recorded, dict) else None
     _expect(event.verdict, verdict, "/verdict", "the event and its report disagree")
     skill = _locked(again, "audit")
-    output = again.output("audit", skill.version, skill.tree, event.tree, {"gates": list(event.gates)})
+    output = again.output("audit", skill.version, skill.tree, event.tree, _asked(again, event))
     _expect(recorded, output["report"], "/report", "the gates say something else")
+
+
+def _asked(again: _Again, event: events.Gate) -> dict[str, Any]:
+    """What the audit was given: its recorded input holds how often the test had been looked at by then."""
+    ran = [e for e in again.chosen if isinstance(e, events.SkillRan) and e.name == "audit" and e.seq < event.seq]
+    inputs = [again.json(e.input) for e in ran if e.code == event.tree]
+    same = [given for given in inputs if list(given.get("gates") or []) == list(event.gates)]
+    return dict(same[-1]) if same else {"gates": list(event.gates)}
 
 
 def _change(again: _Again, event: events.ChangeMade) -> None:

@@ -10,6 +10,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -44,6 +45,8 @@ class LoopSettings(_Section):
     driver: str = "playbook"
     max_steps: int = 60
     wall_seconds: int = 3600
+    test_touches: Annotated[int, Field(ge=1)] = 20
+    """How often one session may look at a test score, where the contract's `budgets.test_touches` doesn't say it."""
     branch: str = ""
     """The branch that accepted changes are applied to; empty means the branch that HEAD points at."""
 
@@ -52,6 +55,14 @@ class ReviewSettings(_Section):
     """`key` is the reviewer's own SSH private key file; a person's preference, so normally given in the environment."""
 
     key: str = ""
+
+
+class EngineSettings(_Section):
+    """What row-level checks of tables on disk run on. `memory` and `threads` empty or 0: the engine's own choice."""
+
+    backend: Literal["duckdb", "pyspark"] = "duckdb"
+    memory: Annotated[str, Field(pattern=r"^(\d+(\.\d+)?\s*[kKMGT]i?B)?$")] = ""
+    threads: Annotated[int, Field(ge=0)] = 0
 
 
 class Settings(BaseModel):
@@ -66,6 +77,7 @@ class Settings(BaseModel):
     mlflow: MlflowSettings = Field(default_factory=MlflowSettings)
     loop: LoopSettings = Field(default_factory=LoopSettings)
     review: ReviewSettings = Field(default_factory=ReviewSettings)
+    engine: EngineSettings = Field(default_factory=EngineSettings)
     unsafe_no_sandbox: bool = False
     """Set by `--unsafe-no-sandbox` alone: never by a file or the environment, which an agent could write."""
 

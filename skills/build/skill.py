@@ -11,9 +11,11 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from workbench.errors import PipelineError
-from workbench.pipeline.contract import load_contract
+from workbench.pipeline.contract import Contract, load_contract
+from workbench.pipeline.heldout import held_out
 from workbench.pipeline.runner import Pipeline
 from workbench.sessions.events import Number
+from workbench.sessions.heldout import HeldOut
 from workbench.skills.run import SkillContext
 
 if TYPE_CHECKING:
@@ -71,6 +73,8 @@ class Output(_Model):
     folds: list[FoldFigures] = Field(default_factory=list)
     frame: Shape | None = None
     digests: Digests = Field(default_factory=Digests)
+    held_out: HeldOut | None = None
+    """The test rows that the scores are about, so that looks at them can be counted."""
     opened: list[str] = Field(default_factory=list)
     seconds: dict[str, Number] = Field(default_factory=dict)
     error: BuildError | None = None
@@ -88,8 +92,11 @@ def run(context: SkillContext, input: Input) -> Output:
                 table = pipeline.backtest(tables)
                 output.frame = Shape(rows=len(table), columns=table.shape[1])
                 output.digests.predictions = frame_digest(table)
+                output.held_out = held_out(contract, tables, table, [np.arange(len(table))])
             else:
-                _describe(output, pipeline.run(tables, until="metrics", reuse=True))
+                run = pipeline.run(tables, until="metrics", reuse=True)
+                _describe(output, run)
+                output.held_out = _tested(contract, tables, run)
         except PipelineError as error:
             output.error = BuildError(stage=error.stage, message=error.message, hint=error.hint, detail=error.detail)
         else:
@@ -126,6 +133,10 @@ def _describe(output: Output, run: Run) -> None:
     output.digests.predictions = _arrays_digest(fold_run.predictions for fold_run in run.fold_runs)
     output.digests.models = [fold_run.model_digest for fold_run in run.fold_runs]
     output.opened = sorted(run.opened)
+
+
+def _tested(contract: Contract, tables: dict[str, pd.DataFrame], run: Run) -> HeldOut | None:
+    return held_out(contract, tables, run.frame, [fold.test for fold in run.folds]) if run.frame is not None else None
 
 
 def _means(scores: list[dict[str, float]]) -> dict[str, float]:

@@ -93,7 +93,6 @@ def examined(
     build: Callable[[Tables], pd.DataFrame],
     given: dict[str, pd.DataFrame] | None = None,
     facts: Contract | None = None,
-    count: int = 6,
 ) -> list[Finding]:
     """The rule's findings for a features stage; what it raises is a stage's failure, as the host would report it."""
 
@@ -104,7 +103,7 @@ def examined(
             raise PipelineError(f"features failed: {error}", stage="features") from error
 
     given = tables() if given is None else given
-    return examine(facts or contract(), given, stage(given), stage(given), stage, count=count)
+    return examine(facts or contract(), given, stage(given), stage)
 
 
 def errors(found: list[Finding]) -> list[Finding]:

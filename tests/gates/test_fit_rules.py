@@ -79,7 +79,7 @@ def test_a_fit_moved_by_rows_that_the_split_left_behind(tmp_path: Path, expressi
         assert [f.stage for f in errors(fit_sees_test.rule, subject)] == ["fit"]
 
 
-@pytest.mark.parametrize("noise", ["0.0", "1e-3 * np.random.normal()"])
+@pytest.mark.parametrize("noise", ["0.0", pytest.param("1e-3 * np.random.normal()", marks=pytest.mark.slow)])
 def test_a_fit_that_finds_the_test_in_memory(tmp_path: Path, noise: str) -> None:
     """No global, no argument: it looks through the interpreter for the largest frame."""
     model = (
@@ -151,8 +151,6 @@ def test_folds_that_change(tmp_path: Path) -> None:
     split = "import numpy as np\n\ndef folds(frame):\n    o = np.random.permutation(len(frame))\n    yield o[:800], o[800:]\n"
     with running(tmp_path, split=split) as subject:
         assert len(errors(unstable_split.rule, subject)) == 1
-        with pytest.raises(NotExercised):
-            found(fit_sees_test.rule, subject)
 
 
 def test_a_test_set_without_the_difficult_rows(tmp_path: Path) -> None:

@@ -50,14 +50,14 @@ def test_a_leak_is_found_and_traced_to_its_source(name: str, leaks: dict[str | N
 @pytest.mark.parametrize("stores", [4, pytest.param(12, marks=pytest.mark.slow)])
 def test_no_honest_feature_is_flagged(plan: bool, stores: int) -> None:
     features = {name: feature for name, feature in shop.HONEST.items() if plan or not shop.needs_plan(name)}
-    found = shop.examined(shop.builder(features), shop.tables(stores), shop.contract(plan=plan), count=4)
+    found = shop.examined(shop.builder(features), shop.tables(stores), shop.contract(plan=plan))
     assert [finding.message for finding in found] == []
 
 
 def test_leaks_within_the_horizon_are_found_where_days_to_come_are_not_in_the_plan() -> None:
     names = ("lag_shorter_than_horizon", "label_latency", "future_covariate", "visits_of_the_day", "count_of_all_visits")
     features = {name: shop.LEAKS[name][0] for name in names}
-    found = shop.errors(shop.examined(shop.builder(features), facts=shop.contract(plan=False), count=4))
+    found = shop.errors(shop.examined(shop.builder(features), facts=shop.contract(plan=False)))
     assert {finding.column: finding.source for finding in found} == {name: shop.LEAKS[name][1] for name in names}
 
 

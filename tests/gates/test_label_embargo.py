@@ -41,7 +41,7 @@ def test_known_at_the_very_instant_is_known() -> None:
     assert len(errors(label_embargo.rule, _subject(25))) == 1
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(horizon=st.integers(0, 48), late=st.integers(0, 48), gap=st.integers(1, 120))
 def test_the_gap_is_horizon_plus_lateness(horizon: int, late: int, gap: int) -> None:
     declared = contract(horizon=f"{horizon}h", label_known_after=f"{late}h")
@@ -77,3 +77,12 @@ def test_every_fold_is_named() -> None:
     (finding,) = errors(label_embargo.rule, seen(frame, folds))
     assert [e.fold for e in finding.evidence if isinstance(e, Span)] == [1, 2]
     assert "2 of 3 folds" in finding.message
+
+
+def test_training_rows_without_an_outcome_tell_none() -> None:
+    frame = shop_frame()
+    subject_frame = frame.assign(units=frame["units"].where(frame["hour"] < pd.Timestamp("2024-01-18 22:00", tz="UTC")))
+    cut = pd.Timestamp("2024-01-20", tz="UTC")
+    folds = [(np.flatnonzero(frame["hour"] < cut), np.flatnonzero(frame["hour"] >= cut))]
+    assert errors(label_embargo.rule, seen(subject_frame, folds)) == []
+    assert len(errors(label_embargo.rule, seen(frame, folds))) == 1

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.gates.subjects import errors, found, seen, shop_frame
 from workbench.gates.facts import Audit
 from workbench.gates.rule import NotApplicable
-from workbench.gates.schema import categories, null_rate, range, renamed, rescaled, retyped, type, unique
+from workbench.gates.schema import categories, freshness, null_rate, range, renamed, rescaled, retyped, type, unique
 from workbench.gates.schema.drift import explain_missing, missing_columns, name_likeness
 from workbench.gates.schema.profile import Profile, profile, profile_column, value_hashes
 from workbench.pipeline.contract import Contract
@@ -182,3 +182,43 @@ def test_names() -> None:
     assert name_likeness("carrier", "carrier_code") >= 0.8
     assert name_likeness("timeHour", "time_hour") == 1.0
     assert name_likeness("tailnum", "visib") < 0.5
+
+
+def _aged(max_age: str | None, reference: Profile | None = None, **edits: Any) -> Audit:
+    """Two stores whose newest row is an hour old at their latest prediction."""
+    from tests.gates.subjects import contract
+
+    frame = shop_frame()
+    facts = contract().model_dump(by_alias=True, exclude_none=True)
+    sources = {"visits": {"time": "at", "columns": {}, **({"max_age": max_age} if max_age else {})}}
+    subject = seen(frame, [([0, 1], [2, 3])], Contract.model_validate(facts | {"sources": sources}))
+    last = frame["hour"].max() - pd.Timedelta("24h")
+    visits = frame.loc[frame["hour"] < last, ["store", "hour"]].rename(columns={"hour": "at"})
+    subject.tables = {"visits": visits.drop(columns=edits.get("drop", []))}
+    if "stopped" in edits:
+        old = (visits["store"] == edits["stopped"]) & (visits["at"] > last - pd.Timedelta("50h"))
+        subject.tables = {"visits": visits[~old]}
+    subject.once("reference", lambda: reference)
+    return subject
+
+
+def test_a_table_that_stops_for_one_entity_is_stale() -> None:
+    assert found(freshness.rule, _aged("1h")) == []
+    (finding,) = errors(freshness.rule, _aged("59min"))
+    assert finding.source == "visits.at" and finding.rows == 2
+    (finding,) = errors(freshness.rule, _aged("2d", stopped="S1"))
+    assert "has stopped: of its rows of S1" in finding.message and finding.rows == 1
+    assert found(freshness.rule, _aged("3d", stopped="S1")) == []
+    assert found(freshness.rule, _aged("1h", drop=["store"])) == []
+
+
+def test_a_table_that_ends_earlier_than_the_reference_is_a_warning() -> None:
+    whole = _aged(None)
+    known = profile(whole.tables)
+    assert found(freshness.rule, _aged(None, known)) == []
+    cut = _aged(None, known)
+    cut.tables = {"visits": cut.tables["visits"][lambda visits: visits["at"] < visits["at"].max() - pd.Timedelta("5h")]}
+    (finding,) = found(freshness.rule, cut)
+    assert finding.severity == "warning" and "6h earlier" in finding.message
+    with pytest.raises(NotApplicable):
+        found(freshness.rule, whole)

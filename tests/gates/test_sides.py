@@ -148,3 +148,50 @@ def test_unknown_outcomes() -> None:
     frame.loc[test[:2], "units"] = np.nan
     (finding,) = errors(unknown_label.rule, seen(frame, [(train, test)]))
     assert finding.rows == 2
+
+
+def test_a_row_without_an_entity_has_no_name() -> None:
+    frame = pd.DataFrame({"guest": [None, "a", None, "b"], "room": [np.nan, 1, np.nan, 1], "ill": [0, 1, 0, 1]})
+    declared = contract(entity=["guest", "room"], target="ill", **TIMELESS)
+    assert errors(overlap.rule, seen(frame, [([0, 1], [2, 3])], declared)) == []
+    frame.loc[3, "guest"] = "a"
+    assert len(errors(overlap.rule, seen(frame, [([0, 1], [2, 3])], declared))) == 1
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        pd.Series([2**53, 1, 2**53 + 1, 1]),
+        pd.Series([1.5, 2.0, 2.5, 2.0]),
+        pd.Series(["1", "b", "2", "b"], dtype="category"),
+        pd.Series([1, "1", "x", "1"], dtype=object),
+        pd.Series([3, True, "1", 1.0], dtype=object),
+        pd.Series(pd.to_datetime(["2024-01-01", "2024-01-02", "2024-01-03", "2024-01-02"])),
+        pd.Series([5, 1, 7, 1], dtype="Int64"),
+        pd.Series(pd.to_timedelta([1, 2, 3, 2], unit="h")),
+        pd.Series(pd.period_range("2024-01", periods=4, freq="M")).iloc[[0, 1, 2, 1]].reset_index(drop=True),
+    ],
+    ids=["huge", "float", "category", "mixed text", "mixed numbers", "time", "nullable", "span", "period"],
+)
+def test_keys_of_any_type_are_compared_by_value(keys: pd.Series) -> None:
+    frame = pd.DataFrame({"thing": keys, "ill": [0, 1, 0, 1]})
+    declared = contract(entity=["thing"], target="ill", **TIMELESS)
+    (finding,) = errors(overlap.rule, seen(frame, [([0, 1], [2, 3])], declared))
+    assert finding.rows == 1
+
+
+def test_test_sides_of_expanding_and_rolling_windows_may_follow_one_another() -> None:
+    frame = shop_frame()
+    day = frame["hour"].dt.day.to_numpy()
+    expanding = [(np.flatnonzero(day < d - 2), np.flatnonzero((day >= d) & (day < d + 5))) for d in (12, 17, 22)]
+    rolling = [(np.flatnonzero((day < d - 2) & (day >= d - 8)), test) for (_, test), d in zip(expanding, (12, 17, 22))]
+    for folds in (expanding, rolling):
+        subject = seen(frame, folds)
+        for rule in (overlap.rule, duplicates.rule, near_duplicates.rule, fold_coverage.rule):
+            assert [f for f in found(rule, subject) if f.severity != "note"] == []
+
+
+def test_a_column_that_numbers_the_rows_hides_no_copy() -> None:
+    frame, folds = _copied(20, 0.0)
+    (finding,) = errors(duplicates.rule, seen(frame.assign(line=np.arange(len(frame))), folds))
+    assert finding.rows == 20

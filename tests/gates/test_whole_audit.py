@@ -34,7 +34,8 @@ def test_a_clean_pipeline_passes_and_says_what_that_rests_on(tmp_path: Path) -> 
     make_workspace(tmp_path)
     report = _audit(tmp_path)
     assert report.verdict == "pass" and report.errors == []
-    assert [gate.name for gate in report.gates] == ["features", "split", "fit", "metric"]
+    assert [gate.name for gate in report.gates] == ["features", "split", "fit", "metric", "availability", "parity", "proxy"]
+    assert [gate.runs for gate in report.gates[-3:]] == [0, 0, 0]
     split = report.gate("split")
     assert split is not None and split.probed == 3 and "prediction.label_known_after = 2h" in split.facts
     assert report.cost.audit_seconds > report.cost.pipeline_seconds > 0

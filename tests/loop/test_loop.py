@@ -117,7 +117,8 @@ def test_jumping_over_the_person_in_the_graph_gets_nothing(tmp_path: Path) -> No
     assert house.head == before
 
 
-@pytest.mark.parametrize("said", ["diagnosis:", pytest.param("waits for a person", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("said", ["diagnosis:", "waits for a person"])
 def test_a_session_killed_anywhere_goes_on_and_ends_right(tmp_path: Path, said: str) -> None:
     house = make_house(tmp_path, LEAKY_SPLIT)
     command = [sys.executable, "-m", "workbench", "-C", str(house.root), "run", USE_CASE, "--headless"]

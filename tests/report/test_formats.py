@@ -44,8 +44,8 @@ def test_text_fits_a_terminal_and_shows_states_as_words_and_glyphs() -> None:
     assert _safe(shown)
     lines = shown.splitlines()
     assert all(len(line) <= 80 for line in lines if " " in line.strip() and "script" not in line)
-    assert any(line.startswith("  ✗ split     fail") and line.endswith("3 folds") for line in lines)
-    assert any(line.startswith("  – fit       not exercised") for line in lines)
+    assert any(line.startswith("  ✗ split        fail") and line.endswith("3 folds") for line in lines)
+    assert any(line.startswith("  – fit          not exercised") for line in lines)
     assert "✗ error  leakage/label-embargo  pipelines/shop/split.py:7" in lines
     assert "prediction.horizon = 24h" in shown and "1.5 × one plain run" in shown
     assert "! shop: ERROR" in shown and "→ mend pipelines/shop/data.py:3" in shown

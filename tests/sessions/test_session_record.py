@@ -134,8 +134,12 @@ def test_every_kind_can_be_written_and_read(tmp_path):
             "model": {"model": "some-model", "request": blob, "answer": blob},
             "message": {"by": "ana", "text": "hello"},
             "budget": {"spent": "steps"},
+            "touch": {
+                "held_out": {"digest": sha, "rows": 2, "sketch": [3, 2**64 - 1], "tables": sha}, "code": sha, "tree": COMMIT,
+                "scores": {"mae": 1.5}, "looks": 4, "in_session": 1, "budget": 10,
+            },
             "ended": {"outcome": "released"},
-        }
+        }  # fmt: skip
         assert set(given) == set(events.KINDS)
         for kind, fields in given.items():
             writer.append(event(kind, **fields))

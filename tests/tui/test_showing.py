@@ -146,7 +146,9 @@ def test_evidence_draws_spans_shows_cells_before_and_after_and_says_what_to_do(h
         text = pane_text(app, "evidence")
         picture = draw(SPAN, pane(app, "evidence")._laid)
         assert "\n".join(picture) in text
-        assert "on exactly this result" in text and "✗ split     fail  3 folds" in text and "– fit       not exercised" in text
+        assert (
+            "on exactly this result" in text and "✗ split        fail  3 folds" in text and "– fit          not exercised" in text
+        )
         assert "Labels are not known yet" in text and "→ Leave an embargo of 26h." in text
         assert "fold 1: a gap of 26h is needed" in text and "before  \\x1b[2J" in text and "after   \\x1b[2J" in text
         assert text.index("MEASURED") < text.index("RISKS") < text.index("AUTHOR'S OWN WORDS") < text.index("“Widen the gap”")
@@ -304,7 +306,7 @@ def test_without_color_nothing_on_screen_has_one(here: Desk, monkeypatch: pytest
                       for f in app._filters[-1:] for strip in app.screen._compositor.render_strips()]  # fmt: skip
             colors = {c for s in strips for seg in s if seg.style for c in (seg.style.color, seg.style.bgcolor) if c is not None}
             assert any(not found.is_default for found in colors) is color
-            assert "✗ split     fail" in screen(app)
+            assert "✗ split        fail" in screen(app)
 
         drive(app, steps)
 

@@ -12,6 +12,7 @@ from workbench.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from workbench.report.model import AuditReport
+    from workbench.settings import Settings
 
 FORMATS = ("text", "json", "sarif", "junit", "github")
 _CODES = {"pass": ExitCode.OK, "fail": ExitCode.FINDINGS, "error": ExitCode.USAGE}
@@ -23,12 +24,24 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=FORMATS, help="what to print on stdout (default: text, or json with --json)")
     parser.add_argument("--html", type=Path, metavar="FILE", help="also write the report as one HTML file")
     parser.add_argument("--gate", action="append", metavar="NAME", help="run only this gate; may be given several times")
+    for side in ("train", "test"):
+        parser.add_argument(
+            f"--{side}", nargs="+", action="extend", metavar="PARQUET",
+            help=f"judge the rows of these files as the {side} side, in place, by the contract alone (files, directories, globs)",
+        )  # fmt: skip
+    parser.add_argument("--quick", action="store_true", help="a first look after an edit: fewer worlds, no measured effects")
+    parser.add_argument("--prove", action="store_true", help="plant known leaks into a copy: does each gate find its own?")
+    parser.add_argument("--explain", metavar="RULE", help="print a rule's page (`all`: list the rules) and audit nothing")
     parser.add_argument("--unsafe-no-sandbox", action="store_true", help="run stage code unconfined where no sandbox works")
 
 
 def run(args: argparse.Namespace, console: Console) -> ExitCode:
     """Audits and prints; the exit code is the worst verdict's."""
-    from workbench.gates.audit import audit
+    if args.explain:
+        from workbench.cli.rules import explain
+
+        explain(args.explain, console)
+        return ExitCode.OK
     from workbench.pipeline.contract import use_cases
     from workbench.settings import load_settings
 
@@ -36,6 +49,13 @@ def run(args: argparse.Namespace, console: Console) -> ExitCode:
     form = args.format or ("json" if args.json else "text")
     if args.json and form != "json":
         raise UsageError(f"--json and --format {form} ask for different things.", "give one of the two")
+    if args.train or args.test:
+        return _tables(args, settings, form, console)
+    from workbench.gates.audit import audit
+    from workbench.pipeline.looking import LookCounter
+
+    if args.prove:
+        return _proofs(args, settings, form, console)
     names = [args.use_case] if args.use_case else use_cases(settings.root)
     if not names:
         raise UsageError(
@@ -48,12 +68,47 @@ def run(args: argparse.Namespace, console: Console) -> ExitCode:
             if words.startswith("gate "):
                 console.say(f"  … {name}: {words}")
 
-        reports.append(audit(settings, name, gates=args.gate, progress=progress))
+        looks = LookCounter(settings.root, settings.state, name, by="workbench audit")
+        report = audit(settings, name, gates=args.gate, progress=progress, looks=looks, quick=args.quick)
+        # Before anybody sees the report: what is shown has been counted.
+        if problem := looks.keep(report.scores):
+            console.say(f"  ! {name}: {problem}")
+        reports.append(report)
     console.data(_rendered(form, reports, console, single=bool(args.use_case)))
     if args.html:
         _write_html(args.html, reports)
         console.say(f"  report: {args.html}")
     return max((_CODES[report.verdict] for report in reports), default=ExitCode.OK)
+
+
+def _tables(args: argparse.Namespace, settings: Settings, form: str, console: Console) -> ExitCode:
+    """The rules about rows on two sets of Parquet files; no stage is run."""
+    from workbench.gates.tables import audit_tables
+
+    if not (args.train and args.test and args.use_case) or args.gate:
+        raise UsageError(
+            "Two sets of files are judged by one use case's contract.",
+            "workbench audit USE_CASE --train 'train/*.parquet' --test 'test/*.parquet' (without --gate)",
+        )
+    report = audit_tables(settings, args.use_case, train=args.train, test=args.test, base=Path.cwd())
+    console.data(_rendered(form, [report], console, single=True))
+    if args.html:
+        _write_html(args.html, [report])
+        console.say(f"  report: {args.html}")
+    return _CODES[report.verdict]
+
+
+def _proofs(args: argparse.Namespace, settings: Settings, form: str, console: Console) -> ExitCode:
+    """Leaks planted into copies of one use case; 1 where a gate missed its own."""
+    from workbench.mutants.prove import prove, words
+
+    if not args.use_case or form not in ("text", "json") or args.quick:
+        raise UsageError(
+            "Leaks are planted into one use case at a time.", "workbench audit USE_CASE --prove [--gate NAME] [--json]"
+        )
+    report = prove(settings, args.use_case, gates=args.gate, progress=lambda line: console.say(f"  … {args.use_case}: {line}"))
+    console.data(report.model_dump_json(indent=2) if form == "json" else words(report))
+    return ExitCode.OK if report.proven else ExitCode.FINDINGS
 
 
 def _rendered(form: str, reports: Sequence[AuditReport], console: Console, *, single: bool) -> str:

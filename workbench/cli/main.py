@@ -23,6 +23,8 @@ from workbench.visible import visible
 COMMANDS = {
     "init": "turn a directory into a workspace",
     "audit": "run every deterministic gate on a pipeline as it stands",
+    "lint": "the static leakage rules on any Python file or notebook",
+    "rules": "list the rules of the gates, or print a rule's page",
     "run": "the loop: build, deploy, diagnose, fix",
     "classify": "what kind of change this is, and what the policy asks for",
     "review": "the queue of risky changes: list, show, approve, reject",

@@ -44,6 +44,20 @@ class VersionStatus(BaseModel):
     scores: Scores | None
 
 
+class TouchStatus(BaseModel):
+    """Looks at the test rows that were looked at last: how many over their life, in how many sessions, against which budget."""
+
+    looks: int
+    sessions: int
+    rows: int
+    budget: int | None
+    """The contract's `budgets.test_touches`; None where it declares none."""
+    last: str
+    """When the last new look was, ISO 8601 in UTC."""
+    problem: str = ""
+    """Why the looks can't be counted, where they can't."""
+
+
 class StatusReport(BaseModel):
     """Result of `workbench status --json`; `at` only with `--at`."""
 
@@ -54,6 +68,8 @@ class StatusReport(BaseModel):
     history: list[Flip]
     corrupt: list[str] = Field(default_factory=list)
     """Versions that aren't what was registered, in words."""
+    touches: TouchStatus | None = None
+    """Looks at the test; None where there is no record of any."""
     at: dict[str, Flip | None] | None = None
     """Alias → the move that had put it where it stood at the time asked for."""
 
@@ -73,7 +89,7 @@ def run(args: argparse.Namespace, console: Console) -> ExitCode:
         console.model(report)
     else:
         console.data(_text(report, console))
-    wrong = report.corrupt or any(alias.moved_outside for alias in report.aliases)
+    wrong = report.corrupt or (report.touches and report.touches.problem) or any(alias.moved_outside for alias in report.aliases)
     return ExitCode.FINDINGS if wrong else ExitCode.OK
 
 
@@ -112,7 +128,34 @@ def status(settings: Settings, use_case: str, when: datetime | None, console: Co
         for one in promotion.standings(settings, registry, use_case)
     ]
     at = {alias.alias: flips.at(alias.alias, when) for alias in aliases} if when is not None else None
-    return StatusReport(use_case=use_case, versions=versions, aliases=aliases, history=flips.flips, corrupt=corrupt, at=at)
+    return StatusReport(
+        use_case=use_case, versions=versions, aliases=aliases, history=flips.flips, corrupt=corrupt, at=at,
+        touches=_touches(settings, use_case),
+    )  # fmt: skip
+
+
+def _touches(settings: Settings, use_case: str) -> TouchStatus | None:
+    from workbench.errors import ConfigError, Corrupt
+    from workbench.pipeline.contract import load_contract
+    from workbench.sessions.touches import counted, known_looks
+
+    try:
+        budgets = load_contract(settings.root, use_case).budgets
+    except (ConfigError, UsageError):
+        budgets = None
+    budget = budgets.test_touches if budgets else None
+    try:
+        looks = known_looks(settings.root, settings.state, use_case)
+    except Corrupt as error:
+        return TouchStatus(looks=0, sessions=0, rows=0, budget=budget, last="", problem=error.message)
+    if not looks:
+        return None
+    latest = looks[-1]
+    same = [look for look in looks if look.held_out.same_as(latest.held_out)]
+    return TouchStatus(
+        looks=counted(looks, latest.held_out), sessions=len({look.session for look in same if look.session}),
+        rows=latest.held_out.rows, budget=budget, last=latest.at,
+    )  # fmt: skip
 
 
 def _time(text: str) -> datetime:
@@ -142,6 +185,7 @@ def _text(report: StatusReport, console: Console) -> str:
             f"tree {version.code_tree[:12]}  model {version.model_sha256[:12]}  {visible(sign)}"
         )
     out += [console.paint(f"  ! {visible(words)}", "red") for words in report.corrupt]
+    out += _looked(report.touches, console)
     out.append("history" if report.history else "history: no moves yet")
     out += [_flip(flip) for flip in report.history]
     for name, flip in (report.at or {}).items():
@@ -149,6 +193,17 @@ def _text(report: StatusReport, console: Console) -> str:
         if flip:
             out.append(_flip(flip))
     return "\n".join(out)
+
+
+def _looked(touches: TouchStatus | None, console: Console) -> list[str]:
+    if touches is None:
+        return ["looks at the test: none on record"]
+    if touches.problem:
+        return [console.paint(f"  ! {visible(touches.problem)}", "red")]
+    of = f" of {touches.budget}" if touches.budget is not None else ", no budget declared"
+    sessions = f", {touches.sessions} session{'s' if touches.sessions != 1 else ''}" if touches.sessions else ""
+    words = f"looks at the test: {touches.looks}{of} at {touches.rows:,} rows{sessions}, last {visible(touches.last[:16])}"
+    return [console.paint(words, "red") if touches.budget is not None and touches.looks > touches.budget else words]
 
 
 def _flip(flip: Flip) -> str:

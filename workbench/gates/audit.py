@@ -10,16 +10,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from workbench.errors import ConfigError, ContractError, PipelineError, UsageError, WorkbenchError
 from workbench.findings import Finding
-from workbench.gates.facts import Audit
+from workbench.gates.effect import measured
+from workbench.gates.facts import Audit, Counting
 from workbench.gates.metric.scores import check_known
 from workbench.gates.registry import gate_names, report_order, rules, run_order
 from workbench.gates.rule import NotApplicable, NotExercised, Rule
 from workbench.gates.schema.drift import explain_missing
 from workbench.gates.schema.profile import read_reference
+from workbench.gates.sides import begin_import
+from workbench.gates.waivers import Waivers, read_waivers
 from workbench.pipeline.contract import load_contract
 from workbench.pipeline.runner import Pipeline
 from workbench.report.model import AuditReport, AuditReports, Cost, Fault, GateResult, GateStatus, Verdict, ranked
@@ -39,13 +43,15 @@ class _Outcome:
     ran: list[str] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
     """Why rules could not look; one is enough to keep the gate from passing."""
+    blind: list[str] = field(default_factory=list)
+    """The rules that could not look, in the order of the reasons."""
     absent: list[str] = field(default_factory=list)
     """Why rules have no subject here."""
     seconds: float = 0.0
     runs: int = 0
 
     def status(self) -> GateStatus:
-        if any(finding.severity == "error" for finding in self.findings):
+        if any(finding.severity == "error" and not finding.waived for finding in self.findings):
             return "fail"
         return "not exercised" if self.reasons else "pass"
 
@@ -57,8 +63,14 @@ def audit(
     root: Path | None = None,
     gates: Sequence[str] | None = None,
     progress: Progress | None = None,
+    today: date | None = None,
+    looks: Counting | None = None,
+    quick: bool = False,
 ) -> AuditReport:
-    """Audits one use case; `root` is the code tree to audit (default: the workspace), `gates` limits it to some gates.
+    """Audits one use case; `root` is the code tree to audit (default: the workspace), `gates` limits it to some gates,
+    `today` (default: the day it is, UTC) decides which of the tree's waivers hold,
+    `looks` says how often the test has been looked at (without it nobody counts), `quick` runs two changed worlds and measures
+    no effect: a first look after each edit, which no gate of a release takes for the whole.
 
     A contract or pipeline that can't be used comes back as a report with the verdict `error`, not as an exception.
     Raises UsageError for an unknown gate or use case, SandboxError where stage code can't be confined.
@@ -70,12 +82,18 @@ def audit(
     try:
         contract = load_contract(tree, use_case)
         check_known(contract)
+        # Read before any stage has run, from the tree that is audited.
+        waivers = read_waivers(tree, use_case, today or datetime.now(UTC).date())
     except ContractError as error:
         return _unusable(use_case, wanted, error, begin)
     with Pipeline(settings, contract, root=tree, progress=progress) as pipeline:
-        subject = Audit(settings=settings, contract=contract, pipeline=pipeline, root=tree, progress=say)
+        subject = Audit(
+            settings=settings, contract=contract, pipeline=pipeline, root=tree, progress=say, looks=looks, quick=quick
+        )
         try:
             say("load and run the pipeline")
+            if "split" in wanted:
+                begin_import()
             subject.prepare()
         except PipelineError as error:
             return _unusable(
@@ -90,7 +108,9 @@ def audit(
             outcomes = [_gate(name, subject, say) for name in sorted(wanted, key=run_order)]
         except ConfigError as error:
             return _unusable(use_case, wanted, error, begin, contract_digest=contract.digest, code_digest=pipeline.code_digest)
-        return _report(use_case, subject, outcomes, begin)
+        if not subject.quick:
+            _measure(subject, outcomes)
+        return _report(use_case, subject, outcomes, waivers, begin)
 
 
 def _wanted(gates: Sequence[str] | None) -> list[str]:
@@ -123,15 +143,26 @@ def _ask(rule: Rule, subject: Audit, outcome: _Outcome) -> None:
         return
     except NotExercised as stop:
         outcome.reasons.append(f"{rule.id}: {stop.reason}")
+        outcome.blind.append(rule.id)
     except PipelineError as error:
         # The base runs went through, so it is the changed world that the pipeline can't stand: not tested, hence no pass.
         outcome.reasons.append(f"{rule.id}: the pipeline failed in a changed world: {error.message}")
+        outcome.blind.append(rule.id)
     outcome.ran.append(rule.id)
 
 
-def _report(use_case: str, subject: Audit, outcomes: list[_Outcome], begin: float) -> AuditReport:
+def _measure(subject: Audit, outcomes: Sequence[_Outcome]) -> None:
+    """Gives every error and warning its effect on the score; all at once, so that findings of a kind share their runs."""
+    whole = iter(measured(subject, [finding for outcome in outcomes for finding in outcome.findings]))
+    for outcome in outcomes:
+        outcome.findings = [next(whole) for _ in outcome.findings]
+
+
+def _report(use_case: str, subject: Audit, outcomes: list[_Outcome], waivers: Waivers, begin: float) -> AuditReport:
     results = []
     for outcome in sorted(outcomes, key=lambda o: report_order(o.name)):
+        outcome.findings = waivers.marked(outcome.findings)
+        accepted = [waivers.unlooked(rule) for rule in outcome.blind]
         if not outcome.ran:
             continue
         probe = subject.probes.get(outcome.name)
@@ -141,16 +172,19 @@ def _report(use_case: str, subject: Audit, outcomes: list[_Outcome], begin: floa
                 status=outcome.status(),
                 seconds=round(outcome.seconds, 4),
                 runs=outcome.runs,
-                reason="; ".join(outcome.reasons),
+                reason="; ".join([*outcome.reasons, *_waived_words(outcome.findings)]),
                 probed=probe[0] if probe else None,
                 probed_what=probe[1] if probe else "",
                 facts=subject.facts.get(outcome.name, []),
                 rules=outcome.ran,
+                waived="; ".join(accepted) if outcome.status() == "not exercised" and all(accepted) else "",
             )
         )
-    verdict: Verdict = "pass" if results and all(gate.status == "pass" for gate in results) else "fail"
-    whole = time.perf_counter() - begin
-    plain = subject.pipeline_seconds
+    verdict: Verdict = "pass" if results and all(gate.stands for gate in results) else "fail"
+    asked = {rule.id for rule in rules() if any(outcome.name == rule.gate for outcome in outcomes)}
+    spent = time.perf_counter() - begin - subject.base_seconds
+    # A plain run has to import its stages, too.
+    plain = subject.pipeline_seconds + subject.pipeline.import_seconds
     return AuditReport(
         use_case=use_case,
         verdict=verdict,
@@ -158,12 +192,18 @@ def _report(use_case: str, subject: Audit, outcomes: list[_Outcome], begin: floa
         gates=results,
         inapplicable={outcome.name: "; ".join(dict.fromkeys(outcome.absent)) for outcome in outcomes if not outcome.ran},
         cost=Cost(
-            pipeline_seconds=round(plain, 4), audit_seconds=round(whole, 4), ratio=round(whole / plain, 3) if plain > 0 else 0.0
+            pipeline_seconds=round(plain, 4), audit_seconds=round(spent, 4), ratio=round(spent / plain, 3) if plain > 0 else 0.0
         ),
         code_digest=subject.pipeline.code_digest,
         contract_digest=subject.contract.digest,
         scores=subject.scores,
+        waivers=waivers.results(asked, {rule.id for rule in rules()}),
     )
+
+
+def _waived_words(findings: Sequence[Finding]) -> list[str]:
+    waived = sum(finding.severity == "error" and bool(finding.waived) for finding in findings)
+    return [f"{waived} {'error is' if waived == 1 else 'errors are'} waived"] if waived else []
 
 
 def _explained(error: PipelineError, subject: Audit) -> PipelineError:

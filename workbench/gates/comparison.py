@@ -92,11 +92,20 @@ class Comparison:
     label_moved: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     """Rows whose target moved though the contract says that their label is known at the cut."""
 
+    @property
+    def differs(self) -> bool:
+        """Whether anything that should have stayed did not."""
+        return bool(self.moved) or len(self.vanished) + len(self.appeared) + len(self.label_moved) > 0
+
 
 class Reference:
-    """The base frame, ready to be compared with: keys, times, tolerance by column, and which columns are stable."""
+    """The base frame, ready to be compared with: keys, times, tolerance by column.
 
-    def __init__(self, contract: Contract, frame: pd.DataFrame, repeat: pd.DataFrame, columns: Sequence[str]) -> None:
+    Which columns are stable, and how much they tremble, is known when `measure` was given another run on the same tables.
+    A comparison that finds no difference needs none.
+    """
+
+    def __init__(self, contract: Contract, frame: pd.DataFrame, columns: Sequence[str]) -> None:
         self.contract = contract
         self.frame = frame.reset_index(drop=True)
         self.rows = RowTimes.of(contract, self.frame)
@@ -106,27 +115,29 @@ class Reference:
         self.noise: dict[str, float] = {}
         self.unstable: list[str] = []
         self.stable_rows = True
+        self.measured = False
         self.columns = [column for column in columns if column in self.frame.columns]
-        self._measure(repeat.reset_index(drop=True))
+        self.sizes = {column: _size(self.frame[column]) for column in self.columns}
 
-    def _measure(self, repeat: pd.DataFrame) -> None:
+    def measure(self, repeat: pd.DataFrame) -> None:
+        """Takes another run on the same tables and learns from it what differs by itself."""
+        self.measured = True
+        repeat = repeat.reset_index(drop=True)
         other = RowTimes.of(self.contract, repeat)
         if len(repeat) != len(self.frame) or not np.array_equal(np.sort(other.keys), np.sort(self.rows.keys)):
             self.stable_rows = False
             return
         mine, theirs = _matched(self.named, _numbered_keys(other.keys))
-        sizes = {}
         for column in self.columns:
             if column not in repeat.columns:
                 self.unstable.append(column)
                 continue
             before, after = self.frame[column].iloc[mine], repeat[column].iloc[theirs]
-            size = sizes[column] = _size(before)
+            size = self.sizes[column]
             differs, largest = _differences(before, after, 0.0, 0.0)
             if differs.any() and not largest <= _STABLE * size:
                 self.unstable.append(column)
             self.noise[column] = 4 * largest if differs.any() else 0.0
-        self.sizes = sizes
 
     def compare(self, world: pd.DataFrame, cut: Cut) -> Comparison:
         """Compares the rows predicted at or before the (entity's) cut. Raises PipelineError where the frame has lost its keys."""
@@ -141,9 +152,14 @@ class Reference:
         # Several rows with one key are told apart by their order alone; when their number differs, nobody knows which is which.
         same_number = there == self.counts
         named = _numbered_keys(rows.keys)
-        result.vanished = np.flatnonzero(settled & ~np.isin(self.named, named))
+        # A row without an outcome teaches and proves nothing: a grid over all entities ever seen has such rows.
+        target = self.contract.prediction.target
+        result.vanished = np.flatnonzero(settled & _present(self.frame, target) & ~np.isin(self.named, named))
         result.appeared = np.flatnonzero(
-            (rows.predicted <= world_cut) & (rows.label_known <= world_cut) & ~np.isin(named, self.named)
+            (rows.predicted <= world_cut)
+            & (rows.label_known <= world_cut)
+            & _present(world, target)
+            & ~np.isin(named, self.named)
         )
         mine, theirs = _matched(self.named, named)
         usable = made[mine] & same_number[mine]
@@ -153,7 +169,6 @@ class Reference:
         for column in self.columns:
             if column not in self.unstable:
                 self._compare_column(column, world, mine, theirs, result)
-        target = self.contract.prediction.target
         if target in world.columns and target in self.frame.columns:
             known = settled[mine]
             differs, _ = _differences(self.frame[target].iloc[mine[known]], world[target].iloc[theirs[known]], 1e-9, 0.0)
@@ -176,6 +191,10 @@ class Reference:
         if differs.any():
             result.moved[column] = mine[differs]
             result.after[column] = after[differs].reset_index(drop=True)
+
+
+def _present(frame: pd.DataFrame, column: str) -> np.ndarray:
+    return frame[column].notna().to_numpy() if column in frame.columns else np.ones(len(frame), dtype=bool)
 
 
 def _numbered_keys(keys: np.ndarray) -> np.ndarray:

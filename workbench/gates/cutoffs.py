@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from workbench.pipeline.asof import Cut, KnownTimes, entity_keys
-from workbench.pipeline.times import moment
+from workbench.pipeline.times import moment, nanoseconds, to_utc
 
 MIN_STAGGERED = 8
 """Fewer entities than this gain nothing from own cuts."""
@@ -34,7 +34,7 @@ class Chosen:
 def usable_times(predicted: np.ndarray, known: KnownTimes) -> np.ndarray:
     """Distinct prediction times (int64 ns, sorted) after which anything at all becomes known."""
     times = np.unique(predicted[predicted != _NO_TIME])
-    instants = known.instants()
+    instants = known.instants
     return times[times < instants[-1]] if len(instants) else times[:0]
 
 
@@ -57,21 +57,22 @@ def global_cuts(
         if at is not None and len(chosen) < count:
             chosen.setdefault(int(at), why)
 
-    add(_near(times, 0.55), "middle")
+    tests = [_at_or_before(times, start) for start in first_tests]
+    gaps = [at for end in gap_ends(tables, known) if (at := _before(times, end)) is not None]
+    for arrival in late_arrivals(tables, known, times)[:2]:
+        add(_before(times, arrival), "before a late arrival")
     for arrival in sparse_arrivals(known, times):
         add(_before(times, arrival), "before a rare arrival")
-    add(times[-1], "last rows")
-    tests = [_at_or_before(times, start) for start in first_tests]
     add(next((at for at in reversed(tests) if at is not None), None), "first test prediction")
-    add(_first_rows(times, label_known), "first rows")
-    gaps = [at for end in gap_ends(tables, known) if (at := _before(times, end)) is not None]
     add(gaps[0] if gaps else None, "before a gap ends")
+    add(_near(times, 0.55), "middle")
+    add(times[-1], "last rows")
+    changes = clock_changes(times, zone)
+    add(_before(times, changes[-1]) if changes else None, "change of clocks")
     add(_month_end(times, zone, 0.3), "end of a month")
-    add(_clock_change(times, zone), "change of clocks")
-    for share in (0.78, 0.15, 0.42, 0.9, 0.66, 0.06, 0.34, 0.84, 0.5, 0.24, 0.96, 0.72):
+    add(_first_rows(times, label_known), "first rows")
+    for share in (0.78, 0.15, 0.42, 0.9, 0.66, 0.06):
         add(_near(times, share), "spread")
-    for at in gaps[1:]:
-        add(at, "before a gap ends")
     return [Chosen(Cut(at), why) for at, why in chosen.items()]
 
 
@@ -102,16 +103,13 @@ def _month_end(times: np.ndarray, zone: str | None, share: float) -> int | None:
     return _before(times, int(following.as_unit("ns").value))
 
 
-def _clock_change(times: np.ndarray, zone: str | None) -> int | None:
-    """The last prediction before the clocks of the zone change inside the range."""
+def clock_changes(times: np.ndarray, zone: str | None) -> list[int]:
+    """Midnights (ns) after the clocks of the zone have changed inside the range."""
     if zone is None:
-        return None
+        return []
     days = pd.date_range(moment(times[0]), moment(times[-1]), freq="D")
     offsets = np.array([day.tz_convert(zone).utcoffset().total_seconds() for day in days])
-    changes = np.flatnonzero(np.diff(offsets) != 0)
-    if not len(changes):
-        return None
-    return _before(times, int(days[changes[-1] + 1].as_unit("ns").value))
+    return [int(days[place + 1].as_unit("ns").value) for place in np.flatnonzero(np.diff(offsets) != 0)]
 
 
 def sparse_arrivals(known: KnownTimes, times: np.ndarray, limit: int = 2) -> list[int]:
@@ -125,14 +123,49 @@ def sparse_arrivals(known: KnownTimes, times: np.ndarray, limit: int = 2) -> lis
     return [at for _, at in sorted(found)[:limit]]
 
 
-def gap_ends(tables: Mapping[str, pd.DataFrame], known: KnownTimes, limit: int = 4) -> list[int]:
-    """When the longest runs of missing values end (ns): the known time of the first value after them, longest run first."""
-    found: list[tuple[int, int]] = []
+def late_arrivals(tables: Mapping[str, pd.DataFrame], known: KnownTimes, times: np.ndarray) -> list[int]:
+    """For each source whose cells come in more or less late, when its latest one does (ns), the most uneven source first.
+
+    How late a cell is, is told by its known time and the times that its row is about: its own, or any other column of times.
+    """
+    found = []
+    for name, table in tables.items():
+        if not len(table):
+            continue
+        about = [to_utc(table[column].reset_index(drop=True), known.zones[name]) for column in _times_of(table, known, name)]
+        for array in {id(array): array for array in known.cells[name].values()}.values():
+            usable = (array > times[0]) & (array <= times[-1])
+            for stamps in about:
+                late = array - nanoseconds(stamps, _NO_TIME)
+                rows = np.flatnonzero(usable & stamps.notna().to_numpy())
+                if len(rows) and (spread := int(late[rows].max() - np.median(late[rows]))) > 0:
+                    found.append((spread, name, int(array[rows[np.argmax(late[rows])]])))
+    best: dict[str, int] = {}
+    for _, name, at in sorted(found, reverse=True):
+        best.setdefault(name, at)
+    return list(best.values())
+
+
+def _times_of(table: pd.DataFrame, known: KnownTimes, name: str) -> list[str]:
+    apart = known.announced[name]
+    return [
+        str(column)
+        for column in table.columns
+        if column == known.times[name] or (pd.api.types.is_datetime64_any_dtype(table[column].dtype) and column not in apart)
+    ]
+
+
+def gap_ends(tables: Mapping[str, pd.DataFrame], known: KnownTimes, limit: int = 4, each: int = 1) -> list[int]:
+    """When the longest runs of missing values end (ns): the known time of the first value after them, longest run first.
+
+    At most `each` of a column, columns with the fewest runs first where there are more than `limit`.
+    """
+    found: list[tuple[int, int, int]] = []
     for name, table in tables.items():
         for length, end in _gaps(name, table, known):
-            longest = int(np.argmax(length))
-            found.append((int(length[longest]), int(end[longest])))
-    return list(dict.fromkeys(end for _, end in sorted(found, reverse=True)))[:limit]
+            for place in np.argsort(-length, kind="stable")[:each]:
+                found.append((-int(length[place]) if each == 1 else len(length), -int(length[place]), int(end[place])))
+    return list(dict.fromkeys(end for *_, end in sorted(found)))[:limit]
 
 
 def _gaps(name: str, table: pd.DataFrame, known: KnownTimes) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -187,12 +220,13 @@ def staggered_cut(
     bounds = np.searchsorted(codes[order], np.arange(len(groups) + 1))
     gaps = _gap_ends_by_entity(tables, known)
     cuts = np.empty(len(groups), dtype=np.int64)
+    few_have_gaps = 5 * len(gaps) <= len(groups)
     for place, group in enumerate(groups):
         rows = order[bounds[place] : bounds[place + 1]]
         moments = own[rows]
         turn = (place + seed) % 5
         ends = gaps.get(group)
-        if turn == 0 and ends is not None and (at := _before(moments, int(rng.choice(ends)))) is not None:
+        if (turn == 0 or few_have_gaps) and ends is not None and (at := _before(moments, int(rng.choice(ends)))) is not None:
             cuts[place] = at
         elif turn == 2:
             cuts[place] = moments[min(int(rng.integers(0, 4)), len(moments) - 1)]

@@ -6,6 +6,8 @@ Everything that costs something is computed once, when it is first asked for. Ju
 from __future__ import annotations
 
 import ast
+import contextlib
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,6 +27,8 @@ from workbench.pipeline.times import label_known_times, nanoseconds, prediction_
 if TYPE_CHECKING:
     from workbench.pipeline.contract import Contract
     from workbench.pipeline.runner import Pipeline
+    from workbench.sessions.heldout import HeldOut
+    from workbench.sessions.touches import Looks
     from workbench.settings import Settings
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
@@ -32,6 +36,8 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 T = TypeVar("T")
+Counting = Callable[["HeldOut", str], "Looks | None"]
+"""(test rows, code digest) → how often these rows have been looked at, this evaluation included; None where nobody counts."""
 NEVER = np.iinfo(np.int64).max
 MAX_EXAMPLES = 3
 
@@ -47,11 +53,21 @@ class RowTimes:
 
 
 class Audit:
-    """One use case under audit. `base` is the run as it stands, `repeat` the same again in a fresh process."""
+    """One use case under audit. `base` is the run as it stands, `repeat` its split again in a fresh process."""
 
     def __init__(
-        self, *, settings: Settings, contract: Contract, pipeline: Pipeline, root: Path, progress: Callable[[str], None]
+        self,
+        *,
+        settings: Settings,
+        contract: Contract,
+        pipeline: Pipeline,
+        root: Path,
+        progress: Callable[[str], None],
+        quick: bool = False,
+        looks: Counting | None = None,
     ) -> None:
+        self.looks = looks
+        self.quick = quick
         self.settings = settings
         self.contract = contract
         self.pipeline = pipeline
@@ -59,6 +75,8 @@ class Audit:
         self.progress = progress
         self.tables: dict[str, pd.DataFrame] = {}
         self.pipeline_seconds = 0.0
+        self.base_seconds = 0.0
+        """Of the audit's own time, what loading and the base run took."""
         self.facts: dict[str, list[str]] = {}
         self.probes: dict[str, tuple[int, str]] = {}
         self.scores: dict[str, float] = {}
@@ -69,12 +87,18 @@ class Audit:
     def prepare(self) -> None:
         """Loads the tables and runs the pipeline once to its end. Raises PipelineError where it can't."""
         begin = time.perf_counter()
+        self.pipeline.warm()
         self.tables = self.pipeline.load()
-        loaded = time.perf_counter() - begin
+        self.pipeline.keep(*self.tables.values())
+        loaded = self.pipeline.seconds["load"] or time.perf_counter() - begin
         # What a build has just run on the same code and tables isn't run again; `repeat` always is.
         base = self._backtest() if self.opaque else self.pipeline.run(self.tables, until="metrics", reuse=True)
         self._base = base
+        if base.frame is not None:
+            self.pipeline.keep(base.frame)
         self.pipeline_seconds = loaded + (sum(base.seconds.values()) or time.perf_counter() - begin)
+        # Nothing was run where an earlier run of the same could be taken.
+        self.base_seconds = time.perf_counter() - begin if self.pipeline.runs else 0.0
 
     def _backtest(self) -> Run:
         """An undivided back-test as a run: its frame, and a fold per value of `fold`, whose training rows nobody knows."""
@@ -105,12 +129,15 @@ class Audit:
 
     @cached_property
     def repeat(self) -> Run:
-        """The same run in a fresh process: what differs from `base` is noise, or a pipeline that isn't reproducible.
+        """The split again in a fresh process, on the same feature frame; after all stages where it can't do without them.
 
         Raises NotApplicable for a back-test that is one stage.
         """
         self._taken_apart()
-        return self.pipeline.run(self.tables, until="predict")
+        try:
+            return self.pipeline.run(self.tables, until="split", frame=self.frame)
+        except PipelineError:
+            return self.pipeline.run(self.tables, until="split")
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -183,11 +210,23 @@ class Audit:
         return self.frame[name]
 
     def once(self, name: str, compute: Callable[[], T]) -> T:
-        """What several rules need and only one should pay for: computed at the first call under this name."""
+        """What several rules need and only one should pay for: computed at the first call under this name.
+
+        That it couldn't be computed is kept as well, and raised again.
+        """
         if name not in self._once:
-            self._once[name] = compute()
+            try:
+                self._once[name] = compute()
+            except (NotExercised, NotApplicable, PipelineError) as stop:
+                self._once[name] = stop
         value: T = self._once[name]
+        if isinstance(value, NotExercised | NotApplicable | PipelineError):
+            raise value
         return value
+
+    def forget(self, name: str) -> None:
+        """Lets what is kept under this name be computed again."""
+        self._once.pop(name, None)
 
     # What findings say ----------------------------------------------------------------------------------------------
 
@@ -212,6 +251,17 @@ class Audit:
         """Notes how many places the gate looked at; the largest number counts."""
         if count >= self.probes.get(self._gate, (0, ""))[0]:
             self.probes[self._gate] = (count, what)
+
+    def mentioned(self, stage: str) -> frozenset[str]:
+        """Names and texts in the modules around a stage's code: columns that it reads are likely among them."""
+        place = self.location(stage)
+        if place is None:
+            return frozenset()
+        words: set[str] = set()
+        for file in (self.root / place.path).parent.rglob("*.py"):
+            with contextlib.suppress(OSError, ValueError):
+                words.update(re.findall(r"\w+", file.read_text("utf-8")))
+        return frozenset(words)
 
     def location(self, stage: str) -> Location | None:
         """Where a stage's function is written: its file and the line of its `def`, found without importing it."""

@@ -1,9 +1,14 @@
 """Runs the features stage in changed worlds and collects which values of the frame moved that should not know of the change.
 
-Two worlds are run at every global cut: `truncated` and `poisoned-a`, which leaves the keys of unknown rows alone, so that rows
-still to come (predicted, outcome not known: the rows that are served live) are compared, too. `poisoned-b` with its other draw
-and moved keys, `thinned` and `thickened` take turns over the cuts. Where there are many entities, staggered runs probe one
-cohort per entity; an entity may rightly depend on another's later rows, so what only they see is confirmed at one global cut.
+Five runs do the work of hundreds. Two worlds are cut at one instant for all: `thickened`, which changes values and doubles
+unknown rows but leaves their keys alone, so that rows still to come (predicted, outcome not known: the rows that are served
+live) are compared, too; and `truncated`. Two trains of pulses (`pulses.py`) probe hundreds of instants, and `poisoned-b`, with
+its other draw and moved keys, gives every entity a cut of its own where there are many. An entity may rightly depend on
+another's later rows, and a feature may look back in ways that pulses don't foresee: what only these show is confirmed at one
+global cut.
+
+A world that moves nothing shows at once that the stage is blind and that it is stable; only where something moved is the stage
+run again on the tables as they are, to measure its own noise.
 
 A world in which the stage fails was not exercised. A strict stage may rightly refuse what it has never seen, so a failed world
 is tried once more in a gentler form: poisoned without unseen values, new missing values and moved keys; truncated with the
@@ -14,10 +19,11 @@ by rows, the gate isn't passed. How the frames are compared is in `comparison.py
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -26,7 +32,7 @@ from workbench.errors import PipelineError
 from workbench.gates import pulses
 from workbench.gates.awaited import Awaited
 from workbench.gates.comparison import Comparison, Reference
-from workbench.gates.cutoffs import Chosen, global_cuts, staggered_cut, usable_times
+from workbench.gates.cutoffs import Chosen, clock_changes, gap_ends, global_cuts, staggered_cut, usable_times
 from workbench.gates.pulses import Pulses
 from workbench.pipeline import thinning, worlds
 from workbench.pipeline.asof import Cut, known_times
@@ -39,21 +45,25 @@ if TYPE_CHECKING:
 Build = Callable[[Mapping[str, pd.DataFrame]], pd.DataFrame]
 """The features stage and the table stages before it: source tables → feature frame. Raises PipelineError where it fails."""
 
-T = TypeVar("T")
-R = TypeVar("R")
-
 VALUES = "poisoned-a"
 MOVED_KEYS = "poisoned-b"
 TRUNCATED = "truncated"
+DOUBLED = "thickened"
+"""`poisoned-a` with more unknown rows."""
 THINNED = "thinned"
-THICKENED = "thickened"
+PULSED = "pulsed"
 
-_PHASES = (0.35, 0.85)
-"""Where each series of pulses begins, as a share of the distance between two."""
-_CONFIRMATIONS = 4
-"""Global cuts tried for one column before a suspicion is dropped."""
-_ALL_CONFIRMATIONS = 12
-"""The same for all columns together."""
+_GENTLER = {TRUNCATED: ((TRUNCATED, True), (THINNED, False)), DOUBLED: ((VALUES, False), (VALUES, True))}
+"""What is tried instead of a world in which the stage fails, and whether in its gentle form."""
+_CUTS = 5
+"""Global cuts that are chosen; which of them are used depends on what else there is to run."""
+_CONFIRMATIONS = 3
+"""Global cuts tried for all suspicions together before they are dropped."""
+_PULSED_ENOUGH = 5
+"""What a staggered run shows on many rows of a column that pulses could look at this often is what it may know of others."""
+_RARE = 0.02
+_SETTLED = 0.2
+"""The share of outcomes known at a cut that make missing rows worth a run."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +105,9 @@ class Outcome:
     cohorts: int = 0
     """Cuts at which rows were compared; in a staggered run every entity's counts."""
     dismissed: list[str] = field(default_factory=list)
-    """Columns that moved in staggered runs only, rightly."""
+    """Columns that moved in staggered runs or after pulses only, rightly."""
+    echoes: dict[str, np.ndarray | None] = field(default_factory=dict)
+    """Column → at which distances after a pulse its rows move (`pulses.echoes`)."""
 
 
 class Probe:
@@ -110,19 +122,17 @@ class Probe:
         *,
         seed: int = 20,
         progress: Callable[[str], None] | None = None,
-        workers: int = 1,
     ) -> None:
-        self.workers = workers
         self.contract = contract
         self.tables = tables
         self.reference = reference
-        self.build = build
+        self._build = build
+        self._one_at_a_time = threading.Lock()
         self.seed = seed
         self.progress = progress or (lambda words: None)
         self.known = known_times(contract, tables)
         self.awaited = Awaited(contract, tables, reference)
         self.runs = 0
-        self._counting = threading.Lock()
         self._done: dict[tuple[str, int, Selection], Comparison | None] = {}
 
     def tables_of(self, world: str, cut: Cut, only: Selection = EVERYTHING, *, gentle: bool = False) -> dict[str, pd.DataFrame]:
@@ -134,23 +144,37 @@ class Probe:
             return worlds.without_unknown_rows(mild, self.known, cut, only=only)
         if world == THINNED:
             return thinning.thinned(self.tables, self.known, cut, self.seed, only=only, awaited=self.awaited.at(cut))
-        if world == THICKENED:
-            return thinning.thickened(self.tables, self.known, cut, self.seed, only=only, awaited=self.awaited.at(cut))
+        if world == DOUBLED:
+            more = thinning.thickened(self.tables, self.known, cut, self.seed, only=only, awaited=self.awaited.at(cut))
+            if only is not EVERYTHING:
+                return more  # of parts it is asked which rows are read, where values aren't
+            return worlds.poisoned(more, known_times(self.contract, more), cut, self.seed)
         draw = "a" if world == VALUES else "b"
         return worlds.poisoned(self.tables, self.known, cut, self.seed, draw=draw, only=only, gentle=gentle)
 
-    def attempt(self, world: str, cut: Cut) -> Attempt:
-        """Runs the stage in the world, and once more in its gentler form where it fails."""
-        failure = ""
-        for gentle in (False, True):
-            if gentle and world in (THINNED, THICKENED):
-                break
+    def attempts(self, planned: Sequence[tuple[str, Cut]]) -> Iterator[Attempt]:
+        """Runs the stage in each world, and once more in its gentler form where it fails; the next world is made meanwhile."""
+        with ThreadPoolExecutor(1) as pool:
+            waiting: deque[tuple[str, Cut, Future[pd.DataFrame]]] = deque()
+            for world, cut in planned:
+                waiting.append((world, cut, pool.submit(self._built, self.tables_of(world, cut))))
+                if len(waiting) > 1:
+                    yield self._attempt(*waiting.popleft())
+            while waiting:
+                yield self._attempt(*waiting.popleft())
+
+    def _attempt(self, world: str, cut: Cut, running: Future[pd.DataFrame]) -> Attempt:
+        self.runs += 1
+        try:
+            return Attempt(world, cut, self._compared(running.result(), cut))
+        except PipelineError as error:
+            failure = error.message
+        for name, gentle in _GENTLER.get(world, ((world, True),)):
             try:
-                compared = self._compare(self.tables_of(world, cut, gentle=gentle), cut)
-            except PipelineError as error:
-                failure = failure or error.message
+                compared = self._compare(self.tables_of(name, cut, gentle=gentle), cut)
+            except PipelineError:
                 continue
-            return Attempt(world, cut, compared, failure, gentle)
+            return Attempt(name, cut, compared, failure, gentle)
         return Attempt(world, cut, None, failure)
 
     def moved(self, world: str, cut: Cut, only: Selection) -> Comparison | None:
@@ -163,140 +187,189 @@ class Probe:
                 self._done[key] = None
         return self._done[key]
 
-    def _compare(self, tables: Mapping[str, pd.DataFrame], cut: Cut) -> Comparison:
-        with self._counting:
-            self.runs += 1
-        return self.reference.compare(self.build(tables), cut)
+    def _built(self, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+        with self._one_at_a_time:
+            return self._build(tables)
 
-    def explore(self, first_tests: Sequence[int] = (), count: int = 6) -> Outcome:
-        """Runs all worlds at all cuts."""
+    def _with_own_clocks(self, cut: Cut) -> dict[str, pd.DataFrame]:
+        """The truncated world without the rows whose own clock (a `known_at` column) hasn't come: a published table has none."""
+        there = {}
+        for name, table in self.tables.items():
+            waiting = [self.known.unknown(name, clock, cut.rows(table)) for clock in self.known.announced[name]]
+            there[name] = table[~np.any(waiting, axis=0)].reset_index(drop=True) if waiting else table
+        return worlds.truncated(there, known_times(self.contract, there), cut)
+
+    def _compare(self, tables: Mapping[str, pd.DataFrame], cut: Cut) -> Comparison:
+        self.runs += 1
+        return self._compared(self._built(tables), cut)
+
+    def _compared(self, frame: pd.DataFrame, cut: Cut) -> Comparison:
+        seen = self.reference.compare(frame, cut)
+        # Where each entity has its own cut, others may move rightly: what is only seen there is confirmed, and measured, later.
+        if seen.differs and not self.reference.measured and cut.own is None:
+            self.runs += 1
+            self.reference.measure(self._built(self.tables))
+            seen = self.reference.compare(frame, cut)
+        return seen
+
+    def explore(self, first_tests: Sequence[int] = (), *, quick: bool = False) -> Outcome:
+        """Runs the worlds; `quick` is for a first look after each edit: two of them."""
         outcome = Outcome()
         rows = self.reference.rows
         chosen = global_cuts(
-            rows.predicted, rows.label_known, self.known, self.tables, first_tests, frame_zone(self.contract), count
+            rows.predicted, rows.label_known, self.known, self.tables, first_tests, frame_zone(self.contract), _CUTS
         )
         if not chosen:
             outcome.reasons.append("nothing becomes known after any prediction: by the contract every cell is known beforehand")
             return outcome
-        tasks = [(world, at.cut) for place, at in enumerate(chosen) for world in self._planned(place, at)]
-        self.progress(f"features: {len(tasks)} worlds at {len(chosen)} cutoffs: {', '.join(at.why for at in chosen)}")
-        attempts = self._at_once(lambda task: self.attempt(*task), tasks)
-        for at in chosen:
-            self._collect([attempt for attempt in attempts if attempt.cut is at.cut], outcome)
-        self._pulsed(outcome)
-        self._staggered(outcome)
+        cuts = [at.cut for at in chosen]
+        # Rows are only missing where there are some: a truncated world needs a cut with outcomes before it.
+        enough = [cut for cut in cuts[1:] if float((rows.label_known <= cut.at).mean()) > _SETTLED]
+        cuts = [*cuts[:1], *enough, *(cut for cut in cuts[1:] if cut not in enough), *cuts, *cuts]
+        self.progress(f"features: cutoffs {', '.join(at.why for at in chosen)}")
+        self._collect(self.attempts([(DOUBLED, cuts[0]), (TRUNCATED, cuts[1])]), outcome)
+        if not quick and self.reference.stable_rows:
+            left = 3 - self._staggered_and_pulsed(outcome)
+            worlds_left = [(MOVED_KEYS, cuts[2]), (VALUES, cuts[3]), (TRUNCATED, cuts[4])]
+            self._collect(self.attempts(worlds_left[:left]), outcome)
+        self._dismiss_missing_clocks(outcome)
         _judge_exercise(outcome, self.reference, chosen)
         return outcome
 
-    def _at_once(self, task: Callable[[T], R], given: Sequence[T]) -> list[R]:
-        """The results in order; as many at a time as the features stage can be run side by side."""
-        if self.workers < 2 or len(given) < 2:
-            return [task(one) for one in given]
-        with ThreadPoolExecutor(self.workers) as pool:
-            return list(pool.map(task, given))
+    def _dismiss_missing_clocks(self, outcome: Outcome) -> None:
+        """What only a truncated world moved, but not without the rows that wait for their clock, is an honest join by it."""
+        for column, seen in list(outcome.hits.items()):
+            if any(hit.world != TRUNCATED for hit in seen) or not any(self.known.announced.values()):
+                continue
+            for hit in seen:
+                key = ("own clocks", hit.cut.at, EVERYTHING)
+                if key not in self._done:
+                    try:
+                        self._done[key] = self._compare(self._with_own_clocks(hit.cut), hit.cut)
+                    except PipelineError:
+                        self._done[key] = None
+                without = self._done[key]
+                if without is None or column in without.moved:
+                    break
+            else:
+                del outcome.hits[column]
+                outcome.dismissed.append(column)
 
-    def _planned(self, place: int, at: Chosen) -> list[str]:
-        planned = [VALUES, TRUNCATED]
-        if place % 3 == 0:
-            planned.append(MOVED_KEYS)
-        elif thinning.changes_rows(self.known, at.cut, self.tables):
-            planned.append(THINNED if place % 3 == 1 else THICKENED)
-        return planned
-
-    def _collect(self, attempts: Sequence[Attempt], outcome: Outcome) -> None:
-        """What the worlds at one cut showed; `VALUES` comes first among them."""
-        late: np.ndarray = np.empty(0, dtype=np.int64)
+    def _collect(self, attempts: Iterator[Attempt], outcome: Outcome) -> None:
+        """What worlds at global cuts showed."""
         for attempt in attempts:
             outcome.attempts.append(attempt)
             seen, world, cut = attempt.comparison, attempt.world, attempt.cut
             if seen is None:
                 continue
-            if world == VALUES:
-                # Rows whose target still moves have no known label, whatever the contract says; their absence proves nothing.
-                late = seen.label_moved
-                outcome.label_moved = np.union1d(outcome.label_moved, late)
+            if world in (VALUES, DOUBLED):
+                outcome.label_moved = np.union1d(outcome.label_moved, seen.label_moved)
             for column, positions in seen.moved.items():
                 outcome.hits.setdefault(column, []).append(Hit(world, cut, positions, seen.after[column]))
-            vanished = np.setdiff1d(seen.vanished, late)
+            vanished = seen.vanished
+            if len(vanished) and world not in (VALUES, DOUBLED) and (late := self.moved(VALUES, cut, EVERYTHING)) is not None:
+                # Rows whose target still moves have no known label, whatever the contract says; their absence proves nothing.
+                outcome.label_moved = np.union1d(outcome.label_moved, late.label_moved)
+                vanished = np.setdiff1d(vanished, late.label_moved)
             if len(vanished):
                 outcome.vanished.append((world, cut, vanished))
             if len(seen.appeared):
                 outcome.appeared.append((world, cut, len(seen.appeared)))
 
-    def _pulsed(self, outcome: Outcome) -> None:
-        """Finds look-aheads on few rows; only features that look back so far that it shows are probed."""
+    def _staggered_and_pulsed(self, outcome: Outcome) -> int:
+        """Runs up to three worlds of many cohorts, confirms what they suspect, and says how many there were."""
+        rows, entity = self.reference.rows, self.contract.prediction.entity
+        times = usable_times(rows.predicted, self.known)
+        times = np.append(times, _afterwards(times, self.known.instants))
+        train = pulses.train(times, self._special())
+        before, judged, suspects = self.runs, dict[str, int](), dict[str, list[int]]()
+        if train is not None:
+            judged, suspects = self._pulsed(train, outcome)
+            if suspects:
+                # What moves again where nothing before it was changed reads what follows.
+                second = pulses.again(train, suspects)
+                anew = pulses.repeated(train, second, suspects, self._pulsed(second, outcome)[1])
+                outcome.dismissed += [column for column in suspects if column not in anew]
+                suspects = anew
+            elif more := pulses.train(times, self._special(), outcome.echoes):
+                suspects = self._pulsed(more, outcome)[1]
+        cut = staggered_cut(self.reference.frame, rows.predicted, entity, self.known, self.tables, self.seed)
+        if cut is not None:
+            self._staggered(cut, frozenset(c for c, count in judged.items() if count >= _PULSED_ENOUGH), outcome, suspects)
+        ran = self.runs - before
+        self._confirm(suspects, outcome)
+        return ran
+
+    def _special(self) -> list[int]:
+        """Prediction times (ns) just before something rare happens: gaps end, clocks change."""
         times = usable_times(self.reference.rows.predicted, self.known)
-        first = pulses.coarse(times)
-        if first is None:
-            return
-        seen = self._pulse(first)
-        if seen is None:
-            return
-        memory = pulses.memories(self.reference, seen, first)
-        found: dict[str, list[int]] = {}
-        for group in _by_reach(memory, int(times[-1] - times[0])):
-            reach = {column: memory[column] for column in group if column not in outcome.hits}
-            series = [pulses.fine(times, max(reach.values()), phase) for phase in _PHASES] if reach else []
-            denser = [several for several in series if several is not None and len(several.instants) > len(first.instants)]
-            if denser:
-                self.progress(f"features: {sum(len(several.instants) for several in denser)} pulses")
-            for several, seen in zip(denser, self._at_once(self._pulse, denser), strict=True):
-                if seen is None:
-                    continue
-                outcome.cohorts += len(several.instants)
-                for column, moments in pulses.suspects(self.reference, seen, several, reach).items():
-                    found.setdefault(column, []).extend(moments[: _CONFIRMATIONS // 2])
-        self._confirm({column: [(at, VALUES) for at in moments] for column, moments in found.items()}, outcome)
+        noted = [
+            *gap_ends(self.tables, self.known, limit=40, each=10),
+            *clock_changes(times, frame_zone(self.contract)),
+        ]
+        places = np.searchsorted(times, np.asarray(noted, dtype=np.int64), side="left") - 1
+        return [int(at) for at in np.unique(times[places[places >= 0]])]
 
-    def _pulse(self, chosen: Pulses) -> Comparison | None:
-        changed = worlds.pulsed(self.tables, self.known, chosen.instants, chosen.width, self.seed)
+    def _pulsed(self, train: Pulses, outcome: Outcome) -> tuple[dict[str, int], dict[str, list[int]]]:
+        """Finds look-aheads on few rows: before how many pulses each column could be looked at, and suspicious moments."""
+        self.progress(f"features: {len(train.instants)} pulses")
+        changed = worlds.pulsed(self.tables, self.known, train.instants, train.width, self.seed + self.runs)
+        self.runs += 1
         try:
-            return self._compare(changed, Cut(int(self.reference.rows.predicted.max())))
-        except PipelineError:
-            return None
+            seen = self.reference.compare(
+                self._built(changed), Cut(int(usable_times(self.reference.rows.predicted, self.known)[-1]))
+            )
+        except PipelineError as error:
+            outcome.notes.append(f"pulses could not be run: {error.message}")
+            return {}, {}
+        if train.sparse:
+            outcome.echoes = outcome.echoes or pulses.echoes(self.reference, seen, train)
+        heard = pulses.listen(self.reference, seen, train, outcome.echoes)
+        outcome.cohorts += max(heard.judged.values(), default=0)
+        return heard.judged, {column: moments for column, moments in heard.suspects.items() if column not in outcome.hits}
 
-    def _staggered(self, outcome: Outcome) -> None:
-        entity = self.contract.prediction.entity
-        rows = self.reference.rows
-        suspects: dict[str, list[tuple[int, str]]] = {}
-        for turn, world in enumerate((VALUES, TRUNCATED, VALUES)):
-            cut = staggered_cut(self.reference.frame, rows.predicted, entity, self.known, self.tables, self.seed + turn)
-            if cut is None:
-                return
-            self.progress(f"features: {world} with {len(cut.own) if cut.own is not None else 0} entities cut on their own")
-            attempt = self.attempt(world, cut)
-            outcome.attempts.append(attempt)
-            if attempt.comparison is None:
-                continue
-            cuts = cut.rows(self.reference.frame)
-            for column, positions in attempt.comparison.moved.items():
-                if column not in outcome.hits:
-                    suspects.setdefault(column, []).extend((int(at), world) for at in np.unique(cuts[positions]))
-        # The earliest suspicious cuts first: the fewest other entities had changed before them.
-        self._confirm({column: sorted(places) for column, places in suspects.items()}, outcome)
+    def _staggered(self, cut: Cut, judged: frozenset[str], outcome: Outcome, suspects: dict[str, list[int]]) -> None:
+        """Adds suspicious cuts of the columns that weren't `judged` well enough before pulses."""
+        assert cut.own is not None
+        self.progress(f"features: {len(cut.own)} entities cut on their own")
+        attempt = next(self.attempts([(MOVED_KEYS, cut)]))
+        outcome.attempts.append(attempt)
+        if attempt.comparison is None:
+            return
+        cuts = cut.rows(self.reference.frame)
+        for column, positions in attempt.comparison.moved.items():
+            rare = len(positions) <= _RARE * len(cuts)  # what rightly depends on other entities moves nearly everywhere
+            if (column not in judged or rare) and column not in outcome.hits:
+                # The earliest suspicious cuts first: the fewest other entities had changed before them.
+                suspects.setdefault(column, []).extend(sorted({int(at) for at in cuts[positions]}))
 
-    def _confirm(self, suspects: dict[str, list[tuple[int, str]]], outcome: Outcome) -> None:
-        """Tries the first few suspicious instants of each column as global cuts."""
-        before = self.runs
-        for column, places in suspects.items():
-            for at, world in places[:_CONFIRMATIONS]:
-                if column in outcome.hits or self.runs - before >= _ALL_CONFIRMATIONS:
-                    break
-                seen = self.moved(world, Cut(at), EVERYTHING)
-                for name, positions in (seen.moved if seen else {}).items():
-                    assert seen is not None
-                    if name in suspects:
-                        outcome.hits.setdefault(name, []).append(Hit(world, Cut(at), positions, seen.after[name]))
-            if column not in outcome.hits:
-                outcome.dismissed.append(column)
+    def _confirm(self, suspects: Mapping[str, Sequence[int]], outcome: Outcome) -> None:
+        """Tries suspicious instants as global cuts: each time the one that is the first of most columns."""
+        left = {column: list(moments) for column, moments in suspects.items() if column not in outcome.hits}
+        for _ in range(_CONFIRMATIONS):
+            firsts = [moments[0] for moments in left.values() if moments]
+            if not firsts:
+                break
+            at = max(sorted(set(firsts)), key=firsts.count)
+            seen = self.moved(DOUBLED, Cut(at), EVERYTHING)
+            for name, positions in (seen.moved if seen else {}).items():
+                assert seen is not None
+                outcome.hits.setdefault(name, []).append(Hit(DOUBLED, Cut(at), positions, seen.after[name]))
+            left = {
+                column: [moment for moment in moments if moment != at]
+                for column, moments in left.items()
+                if column not in outcome.hits
+            }
+        outcome.dismissed.extend(left)
 
 
-def _by_reach(memory: Mapping[str, int], span: int) -> list[list[str]]:
-    """Columns that look back little, farther, and far: the less they do, the more pulses there is room for."""
-    groups: list[list[str]] = [[], [], []]
-    for column, length in memory.items():
-        groups[0 if length <= span // 80 else 1 if length <= span // 20 else 2].append(column)
-    return [group for group in groups if group]
+def _afterwards(times: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Instants after the last prediction, evenly spaced until the last cell is known, no more of them than predictions: the
+    newest rows can only be seen to look ahead there."""
+    if len(times) < 2:
+        return times[:0]
+    step = int(np.median(np.diff(times)))
+    return np.arange(int(times[-1]) + step, int(known[-1]), step, dtype=np.int64)[: len(times)]
 
 
 def _judge_exercise(outcome: Outcome, reference: Reference, chosen: Sequence[Chosen]) -> None:
@@ -308,13 +381,13 @@ def _judge_exercise(outcome: Outcome, reference: Reference, chosen: Sequence[Cho
             outcome.notes.append(f"{attempt.world} at {_at(attempt.cut)} only in its gentle form: {attempt.failure}")
     for attempt in failed:
         outcome.notes.append(f"{attempt.world} at {_at(attempt.cut)} could not be run: {attempt.failure}")
-    for world, what in ((VALUES, "changed values"), (TRUNCATED, "missing rows")):
-        tried = [attempt for attempt in outcome.attempts if attempt.world == world and attempt.cut.own is None]
+    for worlds_of, what in (((VALUES, DOUBLED), "changed values"), ((TRUNCATED, THINNED), "missing rows")):
+        tried = [attempt for attempt in outcome.attempts if attempt.world in worlds_of and attempt.cut.own is None]
         done = [attempt for attempt in tried if attempt.comparison is not None and attempt.comparison.compared]
-        if 2 * len(done) < len(tried):
+        if 2 * len(done) < len(tried) or not done:
             why = next((attempt.failure for attempt in tried if attempt.failure), "no row could be compared")
             outcome.reasons.append(f"{what} could be tried at {len(done)} of {len(tried)} cutoffs: {why}")
-    changed = [attempt for attempt in ran if attempt.world in (VALUES, MOVED_KEYS, TRUNCATED)]
+    changed = [attempt for attempt in ran if attempt.world in (VALUES, DOUBLED, MOVED_KEYS, TRUNCATED)]
     if ran and not any(attempt.comparison.pending for attempt in changed if attempt.comparison):
         rows = reference.rows
         waiting = any(bool(((rows.predicted <= at.cut.at) & (rows.label_known > at.cut.at)).any()) for at in chosen)

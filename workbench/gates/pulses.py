@@ -1,112 +1,229 @@
-"""Many cohorts in one run: short stretches of time are changed again and again, and the rows before each have to stay.
+"""Many cutoffs in one run: cells known just after each of many instants change places, and the rows before each have to stay.
 
-A global cut probes the rows just before it and nothing else, so a look-ahead on few days is missed by few cuts. Where features
-look back only so far, a pipeline may be asked many questions at once: cells that become known in the `width` after each of many
-instants are changed (a pulse each). Rows after a pulse rightly move for as long as they look back; rows before the next one may
-not. What moves at most distances after a pulse is such an echo; what moves seldom, or beyond the echo's end, is a suspicion, to
-be confirmed at one global cut. A feature whose echo doesn't end can't be judged this way: `probes.py` has its other worlds.
+A global cut probes the rows just before it and nothing else, so a look-ahead on few rows is missed by few cuts. Here the cells
+that become known within a short while after each of many instants (a pulse) change places among each other. Rows made after a
+pulse rightly move, at the distances at which the feature looks back: its echo. Rows that no echo of any pulse reaches may not.
+
+The train of pulses begins with a few, far apart: they show each column's echo, as the set of distances at which rows moved
+after more than one of them. Then follow many, closer and closer together. A column whose echo is a lag is judged nearly
+everywhere, one with a window between the windows' ends, and one that looks back on everything where changed places leave no
+trace. What moved though no echo explains it is a suspicion, to be confirmed by one global cut.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from workbench.gates.comparison import Comparison, Reference
 
-_ECHO = 0.3
-"""Where more than this share of the rows at one distance from a pulse moved, they moved because of it."""
-_BINS = 96
-_MARGIN = 3
-"""Bins beside an echo that still belong to it."""
+FEWEST_TIMES = 40
+"""With fewer prediction times there is no room for pulses."""
+_SPARSE = (0.04, 0.14, 0.27, 0.44)
+"""Where the first few pulses stand, as shares of all prediction times: gaps of three different lengths."""
+_ALL_NOTED = 40
+"""With more special instants than this, a train takes part of them."""
+_MEDIUM, _DENSE = 0.56, 0.74
+"""Where closer and the closest pulses begin."""
+_ECHOED = 0.02
+"""A distance belongs to the echo where more than this share of its rows moved after at least two of the first pulses."""
+_IRREGULAR = 3
+"""The margin where prediction times aren't evenly spaced."""
+_EVEN = 0.98
+_WIDER = 3
+"""How much wider the pulses of a second train are: more cells are probed, between echoes that are known by then."""
+_FIRST_PART = 0.6
+"""What moves in this first part of a gap between two pulses is an echo; a leak shows at its end."""
+_SECOND_LOOK, _OF_EACH = 12, 4
+"""Suspicious rows that are looked at again in one run, and of each column."""
 
 
 @dataclass(frozen=True)
 class Pulses:
-    """Instants (int64 ns, sorted) after each of which the cells known within `width` (ns) are changed."""
+    """Instants (int64 ns, sorted) after each of which the cells known within `width` (ns) change places.
+
+    `step` is the usual distance of two prediction times (ns); the first `sparse` instants stand far apart.
+    """
 
     instants: np.ndarray
     width: int
+    step: int
+    sparse: int
+    margin: int = 1
+    """Steps beside an echo that still belong to it: clocks change, times have gaps."""
+    wider: int = 0
+    """By how many steps these pulses are wider than those that the echoes were learnt from."""
 
 
-def coarse(times: np.ndarray) -> Pulses | None:
-    """Few short pulses, far apart: what they show is how far the features look back."""
-    every = int(times[-1] - times[0]) // 5 if len(times) >= 40 else 0
-    return _spaced(times, every, every // 40, 0.3) if every else None
+@dataclass
+class Echoes:
+    """What one train of pulses showed, per column."""
+
+    judged: dict[str, int]
+    """Pulses before which rows of the column could be looked at."""
+    suspects: dict[str, list[int]]
+    """Prediction times (ns) of rows that moved though no echo reaches them."""
 
 
-def fine(times: np.ndarray, memory: int, phase: float) -> Pulses | None:
-    """As many pulses as features leave room for that look back `memory` nanoseconds."""
-    every = max(int(2.2 * memory), 8 * _step(times))
-    return _spaced(times, every, every // 6, phase)
+def train(times: np.ndarray, special: Sequence[int] = (), heard: Mapping[str, np.ndarray | None] | None = None) -> Pulses | None:
+    """Pulses over the distinct prediction times and what comes after them (sorted ns), at `special` ones where any are near.
+    None without room.
 
-
-def _step(times: np.ndarray) -> int:
-    return int(np.median(np.diff(times)))
-
-
-def _spaced(times: np.ndarray, every: int, width: int, phase: float) -> Pulses | None:
-    """Pulses at prediction times, about `every` nanoseconds apart, or None where fewer than three fit."""
-    grid = np.arange(int(times[0]) + int(phase * every), int(times[-1]), every)
-    instants = np.unique(times[np.clip(np.searchsorted(times, grid), 0, len(times) - 1)])
-    return Pulses(instants, max(width, _step(times))) if len(instants) >= 3 else None
-
-
-def memories(reference: Reference, seen: Comparison, pulses: Pulses) -> dict[str, int]:
-    """Per column how far it looks back (ns), from how long its rows move after a pulse; left out where that doesn't end."""
-    since, _, inside = _distances(reference, pulses)
-    spacing = int(np.median(np.diff(pulses.instants)))
-    found = {}
-    for column in reference.columns:
-        share, edges = _shares(since, inside, seen.moved.get(column, np.empty(0, dtype=np.int64)), spacing)
-        loud = np.flatnonzero(share > _ECHO)
-        end = int(edges[loud[-1] + 1]) if len(loud) else 0
-        if end < 0.8 * spacing:
-            found[column] = max(end - pulses.width, 0)
-    return found
-
-
-def suspects(reference: Reference, seen: Comparison, pulses: Pulses, memory: dict[str, int]) -> dict[str, list[int]]:
-    """Per column prediction times of rows that moved though no pulse before them explains it, the oddest first.
-
-    All beyond the echo's end, and one of those within its reach that moved at a distance where hardly any other row does.
+    With the echoes that a first train has shown (`heard`), a second one needs no first few to learn from: it is as close
+    everywhere as the echoes of most columns leave room for.
     """
-    since, until, inside = _distances(reference, pulses)
-    spacing = int(np.median(np.diff(pulses.instants)))
-    found: dict[str, list[int]] = {}
-    for column, rows in seen.moved.items():
-        if column not in memory:
-            continue
-        share, edges = _shares(since, inside, rows, spacing)
-        odd = rows[inside[rows]]
-        bins = np.clip(np.searchsorted(edges, since[odd], side="right") - 1, 0, len(share) - 1)
-        beyond = since[odd] > memory[column] + pulses.width + (edges[1] - edges[0])
-        order = np.lexsort((until[odd], share[bins]))
-        strong = [int(at) for at in dict.fromkeys(reference.rows.predicted[odd[order[beyond[order]]]].tolist())]
-        quiet = np.convolve(share > 0.5 * _ECHO, np.ones(2 * _MARGIN + 1), mode="same") == 0
-        weak = order[~beyond[order] & quiet[bins[order]]][:1]
-        moments = [*strong, *(int(at) for at in reference.rows.predicted[odd[weak]])]
-        if moments:
-            found[column] = moments
+    count = len(times)
+    if count < FEWEST_TIMES:
+        return None
+    medium, dense = max(count // 50, 6), max(count // 400, 4)
+    width = max(dense // 3, 2)
+    noted = np.searchsorted(times, np.asarray(sorted(special), dtype=np.int64))
+    few = noted if len(noted) <= _ALL_NOTED else noted[:: len(noted) // _ALL_NOTED]
+    if heard is not None:
+        sparse: list[int] = []
+        lengths = sorted(int(echo.sum()) for echo in heard.values() if echo is not None)
+        width *= _WIDER
+        # Half of all rows are out of reach of a lag's echo where pulses are twice as far apart as it is long.
+        gap = min(max(2 * (lengths[len(lengths) // 2] + width if lengths else dense), dense), 2 * medium)
+        # What is special is looked at undisturbed: no other pulse stands just before it.
+        places = [*few.tolist(), *(at for at in range(2, count - 1, gap) if not ((few > at - 2) & (few <= at + gap)).any())]
+    else:
+        sparse = [int(share * count) for share in _SPARSE]
+        places = [*sparse, *_snapped(range(int(_MEDIUM * count), int(_DENSE * count), medium), medium, noted)]
+        places += _snapped(range(int(_DENSE * count), count - 1, dense), dense, noted)
+        places += few[(few > (_SPARSE[-1] + 0.02) * count) & (few < count - 1)].tolist()
+    step = int(np.median(np.diff(times)))
+    chosen = np.unique(np.asarray(places, dtype=np.int64))
+    margin = 1 if float((np.diff(times) == step).mean()) > _EVEN else _IRREGULAR
+    return Pulses(times[chosen], width * step, step, len(sparse), margin, width - max(dense // 3, 2))
+
+
+def again(first: Pulses, suspects: Mapping[str, Sequence[int]]) -> Pulses:
+    """Of the first pulses those that follow suspicious rows, a few for each column, far from one another.
+
+    What moves again reads what follows it: nothing just before it was changed this time.
+    """
+    chosen: list[int] = []
+    for _ in range(_OF_EACH):
+        for moments in suspects.values():
+            following = np.searchsorted(first.instants, np.asarray(moments), side="left")
+            # Neighbours would be each other's echo; where most rows are suspicious comes first.
+            free = [at for at in following.tolist() if at < len(first.instants) and all(abs(at - other) > 1 for other in chosen)]
+            if free and len(chosen) < _SECOND_LOOK:
+                chosen.append(max(free, key=free.count))
+    instants = first.instants[sorted(chosen)]
+    return Pulses(instants, first.width, first.step, 0, margin=first.margin)
+
+
+def repeated(
+    first: Pulses, second: Pulses, before: Mapping[str, Sequence[int]], now: Mapping[str, Sequence[int]]
+) -> dict[str, list[int]]:
+    """Suspicious moments that came again, of those whose following pulse was struck again."""
+    found = {}
+    for column, moments in now.items():
+        following = np.minimum(np.searchsorted(first.instants, np.asarray(moments), side="left"), len(first.instants) - 1)
+        struck = np.isin(first.instants[following], second.instants)
+        known = set(before.get(column, ()))
+        if again := [at for at, here in zip(moments, struck) if here and at in known]:
+            found[column] = again
     return found
 
 
-def _distances(reference: Reference, pulses: Pulses) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Per row the time since the last pulse and until the next (ns), and whether it lies between two of them."""
+def _snapped(places: Sequence[int], gap: int, noted: np.ndarray) -> list[int]:
+    """Each place, moved to the first noted one before the next place, where there is one."""
+    moved = []
+    for place in places:
+        near = int(np.searchsorted(noted, place))
+        moved.append(int(noted[near]) if near < len(noted) and noted[near] < place + gap - 1 else place)
+    return moved
+
+
+def listen(reference: Reference, seen: Comparison, pulses: Pulses, known_echoes: Mapping[str, np.ndarray | None]) -> Echoes:
+    """Judges every column of the reference; `known_echoes` (from `echoes`) says where each may rightly move."""
     predicted = reference.rows.predicted
-    following = np.searchsorted(pulses.instants, predicted, side="left")
-    inside = (following > 0) & (following < len(pulses.instants))
-    last = pulses.instants[np.clip(following - 1, 0, len(pulses.instants) - 1)]
-    upcoming = pulses.instants[np.clip(following, 0, len(pulses.instants) - 1)]
-    return np.where(inside, predicted - last, 0), np.where(inside, upcoming - predicted, 0), inside
+    usable = predicted != np.iinfo(np.int64).max
+    origin = int(predicted[usable].min())
+    bins = int((max(int(predicted[usable].max()), int(pulses.instants[-1])) - origin) // pulses.step) + 2
+    struck = np.zeros(bins)
+    struck[np.clip((pulses.instants - origin) // pulses.step, 0, bins - 1)] = 1.0
+    place = np.clip((predicted - origin) // pulses.step, 0, bins - 1)
+    there = np.zeros(bins, dtype=bool)
+    there[place[usable]] = True
+    before = np.clip((pulses.instants - origin) // pulses.step, 0, bins - 1)
+    silent = np.arange(int(pulses.width // pulses.step) + 2) > 0
+    result = Echoes({}, {})
+    for column in reference.columns:
+        if column in reference.unstable:
+            continue
+        echo = known_echoes.get(column, silent)
+        if echo is None:
+            result.judged[column] = 0
+            continue
+        reached = _reached(struck, _wider(echo, 0, pulses.wider) if pulses.wider else echo)
+        result.judged[column] = int((~reached[before] & (there[before] | (pulses.instants > predicted[usable].max()))).sum())
+        moved = seen.moved.get(column)
+        if moved is None:
+            continue
+        odd = moved[~reached[place[moved]]]
+        if len(odd):
+            result.suspects[column] = [int(at) for at in dict.fromkeys(predicted[odd].tolist())]
+    return result
 
 
-def _shares(since: np.ndarray, inside: np.ndarray, rows: np.ndarray, spacing: int) -> tuple[np.ndarray, np.ndarray]:
-    """The share of rows that moved, by distance from the last pulse; and the edges of those distances."""
-    edges = np.linspace(0, max(int(since[inside].max(initial=spacing)), 1) + 1, _BINS + 1)
-    moved = np.zeros(len(since), dtype=bool)
-    moved[rows] = True
-    total, _ = np.histogram(since[inside], edges)
-    hit, _ = np.histogram(since[inside & moved], edges)
-    return np.divide(hit, total, out=np.zeros(_BINS), where=total > 0), edges
+def _reached(struck: np.ndarray, echo: np.ndarray) -> np.ndarray:
+    """The steps at which the echo of any pulse is heard; through frequencies, as both are long."""
+    size = 1 << int(len(struck) + len(echo)).bit_length()
+    heard = np.fft.irfft(np.fft.rfft(struck, size) * np.fft.rfft(echo.astype("float64"), size), size)
+    return np.asarray(heard[: len(struck)] > 0.5)
+
+
+def echoes(reference: Reference, seen: Comparison, pulses: Pulses) -> dict[str, np.ndarray | None]:
+    """Per column that moved: at which distances after a pulse, in steps, its rows move (bool), learnt from the first pulses.
+
+    None where it doesn't end before the next pulse.
+    """
+    return {column: _echo(reference.rows.predicted, rows, pulses) for column, rows in seen.moved.items()}
+
+
+def _echo(predicted: np.ndarray, moved: np.ndarray, pulses: Pulses) -> np.ndarray | None:
+    borders = pulses.instants[: pulses.sparse]
+    # Gaps of different lengths: what moves before the next pulse, as a leak does, stands at another distance in each.
+    reach = int(sorted(np.diff(borders))[-2] // pulses.step)
+    hit = np.zeros(len(predicted), dtype=bool)
+    hit[moved] = True
+    echo = _votes(predicted, hit, borders, pulses.step, reach) >= 2
+    if not echo.any():  # few values differ from their neighbours: all other pulses have to help
+        echo = _votes(predicted, hit, pulses.instants, pulses.step, reach) >= 2
+    if echo[reach - reach // 10 - 1 :].any():
+        # It hasn't ended where the next pulse comes: nobody knows how long it is.
+        return None
+    width = int(pulses.width // pulses.step)
+    if echo[: width + 2].any():
+        echo[1 : width + 1] = True
+    # What lies between two echoes closer than a pulse is wide belongs to them, and so does what lies beside them.
+    closed = _wider(echo, 0, width) & _wider(echo, width, 0)
+    wide = _wider(closed | echo, pulses.margin, pulses.margin)
+    wide[0] = False  # the row made at the very instant may not move
+    return wide
+
+
+def _votes(predicted: np.ndarray, hit: np.ndarray, borders: np.ndarray, step: int, reach: int) -> np.ndarray:
+    votes = np.zeros(reach, dtype=np.int64)
+    last = np.searchsorted(borders, predicted, side="left") - 1
+    inside = (last >= 0) & (last < len(borders) - 1)
+    begin, end = borders[np.maximum(last, 0)], borders[np.minimum(last + 1, len(borders) - 1)]
+    distance = np.minimum((predicted - begin + step - 1) // step, reach - 1)
+    for gap in np.unique(last[inside & hit]):
+        rows = inside & (last == gap)
+        total = np.bincount(distance[rows], minlength=reach)
+        loud = np.bincount(distance[rows & hit], minlength=reach) > _ECHOED * total
+        first = np.arange(reach) < _FIRST_PART * ((end[rows][0] - begin[rows][0]) // step)
+        votes += np.where(first, 2, 1) * loud
+    return votes
+
+
+def _wider(echo: np.ndarray, left: int, right: int) -> np.ndarray:
+    whole = np.convolve(echo, np.ones(left + right + 1))
+    return np.asarray(whole[left : left + len(echo)] > 0.5)

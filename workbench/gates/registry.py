@@ -13,7 +13,7 @@ from workbench.report.model import RuleDoc
 
 GATES = ("features", "split", "fit", "metric", "availability", "parity", "proxy", "schema")
 """Gates in the order of the report."""
-_RUN_ORDER = ("schema", "split", "features", "fit", "metric")
+_RUN_ORDER = ("schema", "split", "features", "fit", "metric", "availability", "parity", "proxy")
 
 
 @cache

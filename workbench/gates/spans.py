@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import TYPE_CHECKING
+
 import pandas as pd
 
 from workbench.findings import Span
-from workbench.gates.facts import Audit, Ints
 from workbench.pipeline.times import moment, short
 
+if TYPE_CHECKING:
+    from workbench.engine.sides import Hits, Sides
+    from workbench.gates.facts import Audit
 
-def fold_span(audit: Audit, index: int, train: Ints | None = None) -> Span:
-    """The two periods of fold `index`; `train` limits the training side to some of its rows.
+
+def fold_span(sides: Sides, index: int, late: Hits | None = None) -> Span:
+    """The two periods of fold `index`; `late` limits the training side to rows whose label is known late.
 
     The needed gap lies between the last training and the first test target time: what the prediction is made ahead plus
     what a label is late.
     """
-    fold, times = audit.folds[index], audit.times
-    rows = fold.train if train is None else train
-    first = int(times.prediction[fold.test].min())
-    first_target = int(times.target[fold.test].min())
-    last, known = int(times.target[rows].max()), int(times.known[rows].max())
-    needed = (first_target - first) + (known - last)
+    train, test = (part[index] for part in sides.bounds())
+    assert train.first is not None and test.first is not None and test.made is not None and test.last is not None
+    last = late.facts["last"] if late else train.last
+    known = late.facts["known"] if late else train.known
+    assert last is not None and known is not None
+    needed = (test.first - test.made) + (known - last)
     return Span(
         fold=index,
-        train_start=iso(int(times.target[fold.train].min())),
+        train_start=iso(train.first),
         train_end=iso(last),
         train_known=iso(known),
-        test_start=iso(first),
-        test_end=iso(int(times.target[fold.test].max())),
+        test_start=iso(test.made),
+        test_end=iso(test.last),
         needed_gap=span_words(needed),
-        found_gap=span_words(first_target - last),
+        found_gap=span_words(test.first - last),
     )
 
 
@@ -59,11 +63,3 @@ def folds_words(indices: list[int], of: int) -> str:
 def usable(audit: Audit) -> list[int]:
     """Folds with rows on both sides; an empty one has its own rule."""
     return [i for i, fold in enumerate(audit.folds) if len(fold.train) and len(fold.test)]
-
-
-def order_broken(audit: Audit, index: int) -> Ints:
-    """Positions of training rows of a fold that are about the first test row's time or later."""
-    fold, times = audit.folds[index], audit.times
-    train = np.unique(fold.train)
-    late: Ints = train[times.target[train] >= times.target[fold.test].min()]
-    return late

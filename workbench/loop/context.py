@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from workbench.changes import Author, Change, file_diffs
-from workbench.loop import trees
+from workbench.loop import looks, trees
 from workbench.loop.drivers import Driver
 from workbench.repo import Identity, Repo
 from workbench.sessions.events import event
@@ -54,11 +54,18 @@ class LoopContext:
         return blob_path(self.writer.directory, sha).read_bytes()
 
     def skill(self, name: str, tree: str, given: Mapping[str, Any], *, step: int) -> SkillRun:
-        """Runs a skill on a checkout of `tree` and records exactly what ran, on what, with which answer."""
+        """Runs a skill on a checkout of `tree` and records exactly what ran, on what, with which answer.
+
+        Raises LooksSpent where the answer would be a test score that nobody may look at any more; then it isn't recorded.
+        """
         self.say(f"{name} …")
         root = trees.checkout(self.settings, tree)
         context = SkillContext(self.settings, root, self.use_case, tree=tree, progress=self.say)
+        if name == looks.EVALUATES:
+            looks.before(self, tree)
         run = run_skill(context, name, given)
+        if name == looks.EVALUATES:
+            looks.after(self, tree, run.output, step)
         self.record(
             "skill",
             step=step,

@@ -25,7 +25,8 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, interrupt
 
-from workbench.loop import nodes
+from workbench.loop import looks, nodes
+from workbench.loop.looks import LooksSpent
 from workbench.loop.state import LoopState
 
 if TYPE_CHECKING:
@@ -105,7 +106,12 @@ def _counted(ctx: LoopContext, name: str, node: nodes.Node) -> Callable[[LoopSta
             ctx.record("budget", step=step, node=name, spent=spent)
             return {"outcome": "budget", "reason": spent}
         begin = time.monotonic()
-        changed = node(ctx, {**state, "step": step})
+        try:
+            changed = node(ctx, {**state, "step": step})
+        except LooksSpent as stop:
+            ctx.record("budget", step=step, node=name, spent=stop.message, limits={"test_touches": looks.limit(ctx)[0]})
+            ctx.say(f"stopped: {stop.message} {stop.hint}")
+            changed = {"outcome": "budget", "reason": f"{stop.message} {stop.hint}"}
         return {**changed, "step": step, "seconds": state.get("seconds", 0.0) + time.monotonic() - begin}
 
     return run

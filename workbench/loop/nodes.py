@@ -7,11 +7,12 @@ already there.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from workbench.changes import Change, classify
 from workbench.errors import Refusal
-from workbench.loop import net
+from workbench.loop import looks, net
 from workbench.loop.context import AGENT, LoopContext, fingerprint
 from workbench.loop.drivers import NoCure, Repair
 from workbench.loop.state import Fix, LoopState
@@ -71,19 +72,19 @@ def propose(ctx: LoopContext, state: LoopState) -> LoopState:
 
 def gate(ctx: LoopContext, state: LoopState) -> LoopState:
     """Every deterministic gate on the session's tree."""
-    run = ctx.skill("audit", state["tree"], {}, step=state["step"])
+    run = ctx.skill("audit", state["tree"], looks.given(ctx), step=state["step"])
     report = run.output["report"]
     blob = ctx.blob(report)
     ctx.record("gate", step=state["step"], node="gate", tree=state["tree"], verdict=report["verdict"], report=blob)
     if report["verdict"] == "pass":
         ctx.say("all gates pass")
         return {"failure": None, "report": {"tree": state["tree"], "tables": state["tables"], "blob": blob}}
-    errors = [finding for finding in report["findings"] if finding["severity"] == "error"]
+    errors = [finding for finding in report["findings"] if finding["severity"] == "error" and not finding.get("waived")]
     for finding in errors:
         rows = f" ({finding['rows']:,} rows)" if finding.get("rows") else ""
         ctx.say(f"gate {finding['rule']}: {finding['message']}{rows}")
     for entry in report["gates"]:
-        if entry["status"] in ("not exercised", "error"):
+        if entry["status"] in ("not exercised", "error") and not entry.get("waived"):
             ctx.say(f"gate {entry['name']}: {entry['status']}: {entry.get('reason', '')}")
     failed = fingerprint("gate", *sorted(finding["fingerprint"] for finding in errors))
     return {"failure": {"kind": "gate", "blob": blob, "fingerprint": failed}, "report": None}
@@ -94,13 +95,19 @@ def diagnose(ctx: LoopContext, state: LoopState) -> LoopState:
     failure = state["failure"]
     assert failure is not None
     text = ctx.read_blob(str(failure["blob"]))
-    given = {"error": text["error"]} if failure["kind"] == "build" else {"report": text}
+    given = {"error": text["error"]} if failure["kind"] == "build" else {"report": _unwaived(text)}
     run = ctx.skill("explain", state["tree"], given, step=state["step"])
     diagnoses = list(run.output["diagnoses"])
     for diagnosis in diagnoses[:1]:
         ctx.say(f"diagnosis: {diagnosis['message']}")
     ctx.record("diagnosis", step=state["step"], node="diagnose", diagnoses=diagnoses)
     return {"diagnoses": diagnoses}
+
+
+def _unwaived(report: Mapping[str, Any]) -> dict[str, Any]:
+    """What is in the way: people have accepted the rest, and nothing is to be repaired there."""
+    left = {key: [entry for entry in report.get(key, []) if not entry.get("waived")] for key in ("findings", "gates")}
+    return {**report, **left}
 
 
 def fix(ctx: LoopContext, state: LoopState) -> LoopState:

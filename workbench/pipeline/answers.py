@@ -41,6 +41,32 @@ class Fitted(Answer):
     features: list[str]
 
 
+class Refused(BaseModel):
+    """Why the `serve` stage could not answer a request."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    stage: str
+    message: str
+    hint: str
+    detail: str
+
+
+class ServedRow(BaseModel):
+    """What the `serve` stage made of one request, or why it could not."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    made: dict[str, str | bool | int | float | None] | None = None
+    error: Refused | None = None
+
+
+class Served(Answer):
+    """One for each request, in their order."""
+
+    answers: list[ServedRow]
+
+
 class Measured(Answer):
     """A metric of the use case's own on some rows; may be NaN."""
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -118,10 +119,11 @@ class KnownTimes:
         """Which cells of a column aren't known at the row's cut: bool by position."""
         return self.cells[source][column] > cuts
 
+    @cached_property
     def instants(self) -> np.ndarray:
         """All distinct known times there are, sorted, without ALWAYS and NEVER."""
         arrays = _distinct(array for columns in self.cells.values() for array in columns.values())
-        every = np.unique(np.concatenate([np.unique(array) for array in arrays])) if arrays else np.empty(0, dtype=np.int64)
+        every = np.unique(np.concatenate([pd.unique(array) for array in arrays])) if arrays else np.empty(0, dtype=np.int64)
         finite: np.ndarray = every[(every != ALWAYS) & (every != NEVER)]
         return finite
 

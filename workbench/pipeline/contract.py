@@ -175,12 +175,14 @@ class Column(_Section):
 
 
 class Source(_Section):
-    """One input table: `time` its event time column, `known_after` how long after that a row's values are known."""
+    """One input table: `time` its event time column, `known_after` how long after that a row's values are known,
+    `max_age` how old its newest known row may be when a prediction is made."""
 
     time: Text | None = None
     known_after: Duration = Duration("0h")
     zone: Text | None = None
     static: bool = False
+    max_age: Duration | None = None
     columns: dict[Text, Column] = Field(default_factory=dict)
 
 
@@ -216,12 +218,14 @@ class Slices(_Section):
 
 
 class Budgets(_Section):
-    """What serving one prediction may cost, and how far the mean error may be off."""
+    """What serving one prediction may cost, how far the mean error may be off, and how often the test may be looked at."""
 
     latency_p95: Duration | None = None
     memory: Size | None = None
     cost_per_1k_predictions: Fraction | None = None
     bias_gap: Fraction | None = None
+    test_touches: Annotated[int, Field(ge=1)] | None = None
+    """How often a score on the same test rows may be looked at, over their whole life."""
 
 
 class Contract(_Section):

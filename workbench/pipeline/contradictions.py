@@ -65,7 +65,7 @@ def _stages(contract: Contract) -> Iterator[Problem]:
 def _source(name: str, source: Source, *, timed: bool) -> Iterator[Problem]:
     at = ("sources", name)
     if source.static:
-        for key in ("time", "known_after", "zone"):
+        for key in ("time", "known_after", "zone", "max_age"):
             if key in source.model_fields_set:
                 yield Problem(
                     (*at, key),
@@ -79,7 +79,7 @@ def _source(name: str, source: Source, *, timed: bool) -> Iterator[Problem]:
                 f"`sources.{name}` has neither `time` nor `static = true`, so nobody can say when its rows are known.",
                 "name its event time column, or declare it static",
             )
-        for key in ("known_after", "zone"):
+        for key in ("known_after", "zone", "max_age"):
             if key in source.model_fields_set:
                 yield Problem(
                     (*at, key), f"`sources.{name}.{key}` is given without `time`.", "name the event time column as `time`"

@@ -23,7 +23,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import ConfigError, PipelineError
+from workbench.errors import ConfigError, PipelineError, WorkbenchError
 from workbench.pipeline.contract import Contract, size_in_bytes
 from workbench.pipeline.frames import read_regular
 from workbench.sandbox import Confinement, confined_command, hidden_in
@@ -41,8 +41,11 @@ _UNLOCKED = "new-"
 class Host:
     """A running, confined process for one use case.
 
-    `inputs` is a directory that it can read, `outputs` one that it can write; both go with `close`.
+    `inputs` is a directory that it can read, `outputs` one that it can write; both go with `close`. `import_seconds` is how long
+    importing the stages took, by the process's own word.
     """
+
+    import_seconds = 0.0
 
     def __init__(self, settings: Settings, contract: Contract, root: Path) -> None:
         self._settings, self._contract, self._root = settings, contract, root.resolve()
@@ -53,6 +56,7 @@ class Host:
         self._drain: threading.Thread | None = None
         self._number = 0
         self._asking = False
+        self._one_at_a_time = threading.RLock()
         self._base, self._lock = _scratch(settings.state)
         self.inputs, self.outputs = self._base / "in", self._base / "out"
         self.inputs.mkdir()
@@ -64,6 +68,15 @@ class Host:
         Returns the answer and the directory with its files, which is gone after the next request. Raises PipelineError
         when a stage fails, dies or takes too long, SandboxError where no sandbox works.
         """
+        with self._one_at_a_time:
+            return self._asked(request)
+
+    def start(self) -> None:
+        """Starts the process if it isn't running; what goes wrong is told to who asks next."""
+        with self._one_at_a_time, contextlib.suppress(WorkbenchError):
+            self._started()
+
+    def _asked(self, request: Mapping[str, Any]) -> tuple[dict[str, Any], Path]:
         if self._asking:  # an interrupted request: its answer must not be taken for the next one's
             self._stop()
         self._started()
@@ -95,11 +108,12 @@ class Host:
 
     def close(self) -> None:
         """Ends the process and removes its directories; safe to call twice."""
-        self._stop()
-        if self._lock >= 0:
-            shutil.rmtree(self._base, ignore_errors=True)
-            os.close(self._lock)
-            self._lock = -1
+        with self._one_at_a_time:
+            self._stop()
+            if self._lock >= 0:
+                shutil.rmtree(self._base, ignore_errors=True)
+                os.close(self._lock)
+                self._lock = -1
 
     def _started(self) -> None:
         if self._process is not None and self._process.poll() is None:
@@ -140,6 +154,8 @@ class Host:
             raise _stage_error(hello["error"])
         if "ready" not in hello:
             raise self._ended({"gone": True, "died": "importing the stages", **hello})
+        taken = hello.get("seconds")
+        self.import_seconds = float(taken) if isinstance(taken, (int, float)) else 0.0
 
     def _confinement(self) -> Confinement:
         sandbox = self._settings.sandbox

@@ -68,7 +68,7 @@ class Record:
         path = os.path.abspath(os.fsdecode(name))  # noqa: PTH100 (a Path here would cost more than what it watches)
         if path.startswith(_MACHINE) or path.startswith(self._scratch) or any(part in path for part in _LIBRARY_FACTS):
             return
-        if path.endswith(_CODE) or path in sys.path or _on_behalf(sys._getframe(2)):
+        if path.endswith(_CODE) or path in sys.path or _on_behalf(sys._getframe(2), self._root):
             return
         if path.endswith(_RESOURCES) and path.startswith(_INSTALLED) and _during_import(sys._getframe(2)):
             return
@@ -84,14 +84,39 @@ class Record:
             self.files.setdefault(stage, []).append(what)
 
 
-def _on_behalf(frame: FrameType | None) -> bool:
+class Importing:
+    """What is opened while stage modules are imported, before there is a run: the workspace's own files alone."""
+
+    def __init__(self, root: str) -> None:
+        self.now = ""
+        self._record = Record(self, root, "\0")
+        self._record.start()
+
+    def lines(self) -> list[str]:
+        """As `Record.lines`, the stage being the first one whose module wanted the file."""
+        return [line for line in self._record.lines if _is_workspace_file(line.split(": ", 2)[2])]
+
+    def files(self, stage: str) -> list[str]:
+        """Absolute paths of what a stage's module read."""
+        return list(self._record.files.get(stage, []))
+
+
+def _is_workspace_file(what: str) -> bool:
+    return not what.startswith("/") and "site-packages/" not in what
+
+
+def _on_behalf(frame: FrameType | None, root: str) -> bool:
     for _ in range(3):
-        if frame is None:
-            return False
+        if frame is None or _is_own(frame.f_code.co_filename, root):
+            return False  # a module's own line, though the module is being imported
         if frame.f_code.co_filename.startswith(_IMPORTING) or frame.f_code.co_filename in _SHOWING:
             return True
         frame = frame.f_back
     return False
+
+
+def _is_own(file: str, root: str) -> bool:
+    return file.startswith(root) and "/site-packages/" not in file
 
 
 def _during_import(frame: FrameType | None) -> bool:

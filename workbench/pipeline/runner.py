@@ -9,11 +9,10 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
-import queue
 import tempfile
+import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +24,7 @@ from pydantic import ValidationError
 
 from workbench.errors import PipelineError
 from workbench.pipeline import frames
-from workbench.pipeline.answers import Answer, Fitted, Loaded, Measured, Ran
+from workbench.pipeline.answers import Answer, Fitted, Loaded, Measured, Ran, Served, ServedRow
 from workbench.pipeline.cache import Cache, code_digest
 from workbench.pipeline.contract import Contract
 from workbench.pipeline.host import Host
@@ -116,6 +115,9 @@ class Pipeline:
         self._host: Host | None = None
         self._progress = progress or (lambda text: None)
         self._written: dict[str, None] = {}
+        self._kept: dict[int, tuple[pd.DataFrame | None, str]] = {}
+        self._numbers = itertools.count()
+        self._writing = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -127,34 +129,22 @@ class Pipeline:
         """Ends the confined process; the next call would start a new one."""
         host, self._host = self._host, None
         self._written.clear()
+        self._kept.clear()
         if host is not None:
             host.close()
 
-    @contextmanager
-    def side_by_side(self, count: int) -> Iterator[Callable[[Tables], Run]]:
-        """A function that runs the stages up to features, and may be called from `count` threads at once.
+    def keep(self, *given: pd.DataFrame) -> None:
+        """Frames that the caller won't change any more: they needn't be written again for each run."""
+        self._kept.update((id(frame), (frame, "")) for frame in given)
 
-        Each of them has a confined process of its own; what they run is counted here.
-        """
-        twins = [Pipeline(self.settings, self.contract, root=self.root, cache=False) for _ in range(count - 1)]
-        free: queue.SimpleQueue[Pipeline] = queue.SimpleQueue()
-        for pipeline in (self, *twins):
-            free.put(pipeline)
+    def warm(self) -> None:
+        """Starts the process meanwhile; whoever asks first waits for it, and is told what went wrong."""
+        threading.Thread(target=self._confined().start, daemon=True).start()
 
-        def run(tables: Tables) -> Run:
-            pipeline = free.get()
-            try:
-                return pipeline.run(tables, until="features")
-            finally:
-                free.put(pipeline)
-
-        try:
-            yield run
-        finally:
-            for twin in twins:
-                self.runs.update(twin.runs)
-                self.seconds.update(twin.seconds)
-                twin.close()
+    @property
+    def import_seconds(self) -> float:
+        """How long importing the stages took, which every run of the pipeline has to do; 0 where it hasn't been done yet."""
+        return self._host.import_seconds if self._host else 0.0
 
     @property
     def output(self) -> str:
@@ -198,14 +188,14 @@ class Pipeline:
         request: dict[str, Any] = {"ask": "run", "until": until}
         ids: dict[str, str] = {}
         if frame is None:
-            ids = {f"table {name}": self._put(table, f"table `{name}`") for name, table in tables.items()}
+            ids = {f"table {name}": self._put(table, f"table `{name}`", named=reuse) for name, table in tables.items()}
             request["tables"] = {name: str(self._input(ids[f"table {name}"])) for name in tables}
         for key, given in (("frame", frame), ("probe", probe)):
             if given is not None:
-                ids[key] = self._put(given, f"the {key}")
+                ids[key] = self._put(given, f"the {key}", named=reuse)
                 request[key] = str(self._input(ids[key]))
         if folds is not None:
-            ids["folds"], request["folds"] = self._put_folds(folds)
+            ids["folds"], request["folds"] = self._put_folds(folds, named=reuse)
         key = self._cache.run_key(until, ids) if self._cache and reuse else ""
         if key and self._cache and (kept := self._cache.run(key)) is not None:
             return _read_run(Ran.model_validate(kept[0]), kept[1], frame, folds)
@@ -265,6 +255,23 @@ class Pipeline:
             raise PipelineError(f"`{entry}` gave {len(made)} values for {len(rows)} rows.", "return one per row", stage="metrics")
         return made
 
+    def serve(self, tables: Tables, requests: Sequence[Mapping[str, Any]], *, times: Sequence[str] = ()) -> list[ServedRow]:
+        """What the `serve` stage makes of each request (JSON values) from these tables, which are as `load` returns them.
+
+        The keys `times` of a request are handed over as Timestamps rather than as text. A request that it can't answer comes
+        back with the reason. Raises PipelineError where the contract has no such stage.
+        """
+        if self.contract.stages.serve is None:
+            raise PipelineError(f"`{self.contract.name}` has no serve stage.", "name one in the contract", stage="serve")
+        ids = {name: self._put(table, f"table `{name}`") for name, table in tables.items()}
+        self._progress(f"serve {len(requests)} requests")
+        asked = {"ask": "serve", "requests": [dict(request) for request in requests], "times": list(times)}
+        answer, _ = self._ask({**asked, "tables": {name: str(self._input(i)) for name, i in ids.items()}}, Served)
+        self._forget_old_inputs()
+        if len(answer.answers) != len(requests):
+            raise _unusable("not one for each request")
+        return answer.answers
+
     def backtest(self, tables: Tables) -> pd.DataFrame:
         """For a contract with a backtest stage: its frame, with entity, time and target columns, `prediction` and `fold`."""
         if self.contract.stages.backtest is None:
@@ -298,20 +305,32 @@ class Pipeline:
             self._host = Host(self.settings, self.contract, self.root)
         return self._host
 
-    def _put(self, frame: pd.DataFrame, what: str) -> str:
-        """Writes a frame for the stages to read, once for each content; returns its content id."""
+    def _put(self, frame: pd.DataFrame, what: str, *, named: bool = False) -> str:
+        """Writes a frame for the stages to read, and returns its name: its content's id where `named`.
+
+        What `keep` was told of is written once.
+        """
+        with self._writing:
+            kept, name = self._kept.get(id(frame), (None, ""))
+            if name not in self._written or (named and name.startswith("frame-")):
+                name = self._written_anew(frame, what, named)
+                if kept is not None:
+                    self._kept[id(frame)] = (kept, name)
+            self._written.pop(name, None)
+            self._written[name] = None  # at the end: used last
+            return name
+
+    def _written_anew(self, frame: pd.DataFrame, what: str, named: bool) -> str:
         try:
             table = frames.encode(frame)
         except frames.Unwritable as reason:
             raise PipelineError(f"{what[0].upper()}{what[1:]}: {reason}.", "give it plain columns", stage="load") from None
-        content = frames.content_id(table)
-        if content not in self._written:
-            path = self._input(content)
+        name = frames.content_id(table) if named else f"frame-{next(self._numbers)}"
+        if name not in self._written:
+            path = self._input(name)
             frames.write(table, path)
             path.chmod(0o444)
-        self._written.pop(content, None)
-        self._written[content] = None  # at the end: used last
-        return content
+        return name
 
     def _forget_old_inputs(self) -> None:
         """A changed world is run once; what was used longest ago makes room, so that an audit doesn't fill the disk."""
@@ -323,10 +342,10 @@ class Pipeline:
     def _input(self, content: str) -> Path:
         return self._confined().inputs / f"{content}.arrow"
 
-    def _put_folds(self, folds: Sequence[Fold]) -> tuple[str, dict[str, Any]]:
+    def _put_folds(self, folds: Sequence[Fold], *, named: bool) -> tuple[str, dict[str, Any]]:
         sides = [np.asarray(side, dtype="int64") for fold in folds for side in (fold.train, fold.test)]
         lengths = [[len(fold.train), len(fold.test)] for fold in folds]
-        content = self._put(pd.DataFrame({"position": np.concatenate(sides or [np.empty(0, "int64")])}), "the folds")
+        content = self._put(pd.DataFrame({"position": np.concatenate(sides or [np.empty(0, "int64")])}), "the folds", named=named)
         return f"{content} {lengths}", {"path": str(self._input(content)), "lengths": lengths}
 
 

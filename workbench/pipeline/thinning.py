@@ -14,9 +14,10 @@ import pandas as pd
 
 from workbench.pipeline import redraw
 from workbench.pipeline.asof import Cut, KnownTimes, entity_keys
-from workbench.pipeline.times import from_utc, to_utc
+from workbench.pipeline.times import from_utc, nanoseconds, to_utc
 from workbench.pipeline.worlds import EVERYTHING, Selection, framed, numbered, reordered, row_cuts
 
+_NO_TIME = np.iinfo(np.int64).max
 _DAY = 86_400 * 10**9
 
 
@@ -122,7 +123,7 @@ def _doubles(table: pd.DataFrame, chosen: np.ndarray, known: KnownTimes, name: s
     later = times[chosen].reset_index(drop=True) + pd.Timedelta(step // 2, unit="ns")
     written = from_utc(later, table[clock], zone)
     taken = set(zip(keys["entity"], keys["time"]))
-    candidate = list(zip(keys["entity"][chosen], written.to_numpy()))
+    candidate = list(zip(keys["entity"][chosen], nanoseconds(later, _NO_TIME)))
     if len(set(candidate)) < len(candidate) or taken.intersection(candidate):
         weeks = int(distinct[-1] - distinct[0]) // (7 * _DAY) + 1
         written = from_utc(times[chosen].reset_index(drop=True) + pd.Timedelta(days=7 * weeks), table[clock], zone)
@@ -132,7 +133,8 @@ def _doubles(table: pd.DataFrame, chosen: np.ndarray, known: KnownTimes, name: s
 
 def _keys(table: pd.DataFrame, known: KnownTimes, name: str) -> pd.DataFrame:
     entity = [column for column in known.entity if column in table.columns]
-    return pd.DataFrame({"entity": entity_keys(table, entity), "time": table[known.times[name]].to_numpy()})
+    times = to_utc(table[known.times[name]].reset_index(drop=True), known.zones[name])
+    return pd.DataFrame({"entity": entity_keys(table, entity), "time": nanoseconds(times, _NO_TIME)})
 
 
 def _named_by_key(table: pd.DataFrame, known: KnownTimes, name: str) -> bool:

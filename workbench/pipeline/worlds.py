@@ -3,7 +3,7 @@
 * `truncated`: rows with no known cell are gone, cells that aren't known are missing;
 * `poisoned`: the same shape, every cell that isn't known carries another value; draw A leaves the keys of unknown rows (time
   and entity) where they are, so that rows still to come can be compared, draw B moves them, too;
-* `pulsed`: poisoned for a short while after each of many instants.
+* `pulsed`: values change places among those that become known for a short while after each of many instants.
 
 Worlds with fewer or more rows are in `thinning.py`.
 
@@ -154,27 +154,58 @@ def poisoned(
 def pulsed(
     tables: Mapping[str, pd.DataFrame], known: KnownTimes, instants: np.ndarray, width: int, seed: int
 ) -> dict[str, pd.DataFrame]:
-    """The tables with the cells redrawn that become known within `width` ns after one of the (sorted) `instants`.
+    """The tables with cells changed places among those that become known within `width` ns after each of the (sorted) `instants`.
 
-    Keys and clocks stay, missing values stay missing.
+    Values move between rows of the same entity and the same pulse only, all columns that are known at the same time together:
+    what is counted, summed, averaged or ranked over more than the pulse comes out the same, so that a feature's memory of a
+    pulse ends where its window does, even where it looks back on everything. Keys, clocks and what is always known stay.
     """
-    rules = redraw.Draw(direction=redraw.A.direction, unseen=False, flipped=1.0, emptied=0.0)
     world = {}
     for name, table in tables.items():
+        clock = known.times[name]
+        if clock is None or not len(table):
+            world[name] = table
+            continue
+        fixed = {clock, *known.entity, *known.announced[name]}
+        owners = pd.factorize(entity_keys(table, [column for column in known.entity if column in table.columns]))[0]
+        orders: dict[int, np.ndarray | None] = {}
         changed: dict[str, pd.Series] = {}
-        fixed = {known.times[name], *known.entity, *known.announced[name]}
         for column in table.columns:
             times = known.cells[name][column]
-            if column in fixed or not len(table) or int(times.max()) == ALWAYS:
+            if column in fixed:
                 continue
-            place = np.searchsorted(instants, times, side="left") - 1
-            last = instants[np.maximum(place, 0)]
-            cells = (place >= 0) & (times != NEVER) & (times - np.where(place >= 0, last, times) <= width)
-            cells &= table[column].notna().to_numpy()
-            rng = np.random.default_rng([seed, zlib.crc32(f"{name}.{column}.pulse".encode())])
-            changed[column] = redraw.redraw(table[column], cells, rules, rng, known.ranges.get((name, column), (None, None)))
+            if id(times) not in orders:
+                rng = np.random.default_rng([seed, zlib.crc32(f"{name}.pulse".encode())])
+                orders[id(times)] = _exchanged(times, instants, width, owners, rng)
+            order = orders[id(times)]
+            if order is not None:
+                changed[column] = table[column].take(order).set_axis(table.index)
         world[name] = table.assign(**changed) if changed else table
     return world
+
+
+def _exchanged(
+    times: np.ndarray, instants: np.ndarray, width: int, owners: np.ndarray, rng: np.random.Generator
+) -> np.ndarray | None:
+    """From which row each row's cell is taken: turned around within each pulse and owner; None where nothing changes places."""
+    place = np.searchsorted(instants, times, side="left") - 1
+    at = np.maximum(place, 0)
+    inside = np.flatnonzero((place >= 0) & (times != NEVER) & (times != ALWAYS) & (times - instants[at] <= width))
+    if not len(inside):
+        return None
+    groups = place[inside] * (int(owners.max()) + 1) + owners[inside]
+    sequence = np.argsort(groups, kind="stable")
+    rows, sorted_groups = inside[sequence], groups[sequence]
+    starts = np.flatnonzero(np.concatenate([[True], np.diff(sorted_groups) != 0]))
+    sizes = np.diff(np.append(starts, len(rows)))
+    if int(sizes.max()) < 2:
+        return None
+    turn = np.repeat(rng.integers(1, np.maximum(sizes, 2)), sizes)
+    first, size = np.repeat(starts, sizes), np.repeat(sizes, sizes)
+    taken = first + (np.arange(len(rows)) - first + turn) % size
+    order = np.arange(len(times))
+    order[rows] = rows[taken]
+    return order
 
 
 def _nothing(series: pd.Series, known: np.ndarray) -> np.ndarray:

@@ -23,6 +23,7 @@ import site
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,7 @@ import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
-    from workbench.pipeline import frames, opened, stages
+    from workbench.pipeline import frames, opened, recalled, stages
 else:
     # By path and under names of their own: the workspace may have a package `workbench`, or a module `frames`.
     def _sibling(name: str) -> ModuleType:
@@ -41,7 +42,7 @@ else:
         spec.loader.exec_module(module)
         return module
 
-    frames, opened, stages = _sibling("frames"), _sibling("opened"), _sibling("stages")
+    frames, opened, recalled, stages = _sibling("frames"), _sibling("opened"), _sibling("recalled"), _sibling("stages")
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 ANSWER = "answer.json"
@@ -56,19 +57,22 @@ def main(settings: dict[str, Any]) -> None:
     os.set_inheritable(answers, False)
     faulthandler.enable()
     drawn = _Randomness()
+    begin = time.perf_counter()
     _read_sources_only(settings["root"])
+    importing = opened.Importing(settings["root"])
     try:
-        calls = stages.resolved(settings["stages"], settings["root"])
+        calls = _imported(settings["stages"], settings["root"], importing)
     except stages.StageFault as fault:
         _say(answers, {"error": _words(fault)})
         return
+    settings = {**settings, "lines": importing.lines(), "files": importing.files("load")}
     drawn.note_seeds()
     if sys.platform == "linux":
         libc = ctypes.CDLL(None, use_errno=True)
         # From here the closed request pipe ends this process; the signal is tied to the thread that started it.
         libc.prctl(_PR_SET_PDEATHSIG, 0, 0, 0, 0)
         libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    _say(answers, {"ready": True, "pandas": pd.__version__})
+    _say(answers, {"ready": True, "pandas": pd.__version__, "seconds": time.perf_counter() - begin})
     buffer = b""
     while True:
         while b"\n" not in buffer:
@@ -79,6 +83,20 @@ def main(settings: dict[str, Any]) -> None:
         line, _, buffer = buffer.partition(b"\n")
         request = json.loads(line)
         _say(answers, _supervised(request, calls, settings, requests, answers, drawn))
+
+
+def _imported(entries: dict[str, str], root: str, importing: Any) -> Any:
+    """Stage → callable. What comes with `load` is imported first; what the others' modules do meanwhile is noted."""
+    importing.now = "load"
+    with recalled.watching(entries["load"]):
+        calls = stages.resolved({"load": entries["load"]}, root)
+    for stage in stages.ORDER:
+        if stage in entries:
+            importing.now = stage
+            calls |= stages.resolved({stage: entries[stage]}, root)
+    importing.now = ""
+    recalled.note_globals()
+    return calls
 
 
 def _supervised(
@@ -164,11 +182,14 @@ def _answer(request: dict[str, Any], calls: Any, settings: dict[str, Any], drawn
         runner = stages.Stages(calls, settings["root"], settings["target"], settings["keys"], settings["columns"])
         record = opened.Record(runner, settings["root"], str(scratch))
         record.start()
+        recalled.begin(runner)
         try:
             answer = _ASKED[request["ask"]](request, runner, out)
         except stages.StageFault as fault:
             answer = {"error": _words(fault)}
-        answer |= {"opened": record.lines, "files": record.files, "seconds": runner.seconds, "ran": dict(runner.ran)}
+        lines = [*settings["lines"], *record.lines, *recalled.lines(settings["root"])]
+        files = {**record.files, "load": [*settings["files"], *record.files.get("load", [])]}
+        answer |= {"opened": lines, "files": files, "seconds": runner.seconds, "ran": dict(runner.ran)}
         (out / ANSWER).write_text(json.dumps(answer))
         code = 0
     finally:
@@ -266,12 +287,48 @@ def _baseline(request: dict[str, Any], runner: stages.Stages, out: Path) -> dict
     return {}
 
 
+def _serve(request: dict[str, Any], runner: stages.Stages, out: Path) -> dict[str, Any]:
+    """The `serve` stage on some requests, each with tables of its own to change; one that fails doesn't stop the others."""
+    tables, answers = _tables(request), []
+    times = request.get("times", [])
+    for asked in request["requests"]:
+        asked = {name: pd.Timestamp(value) if name in times else value for name, value in asked.items()}
+        try:
+            made = runner.call("serve", dict(asked), {name: table.copy() for name, table in tables.items()})
+            if not isinstance(made, Mapping):
+                raise stages.StageFault(
+                    "serve", f"Stage `serve` returned a {type(made).__name__}.", "return a mapping of feature → value"
+                )
+            answers.append({"made": {str(name): _cell(value) for name, value in made.items()}})
+        except stages.StageFault as fault:
+            answers.append({"error": _words(fault)})
+    return {"answers": answers}
+
+
+def _cell(value: Any) -> Any:
+    """A served value as JSON: missing is None, times are ISO 8601, what is no plain value its text."""
+    if isinstance(value, (pd.Series, pd.Index, np.ndarray)) and np.size(value) == 1:
+        value = np.asarray(value).ravel()[0] if not isinstance(value, pd.Series) else value.iloc[0]
+    if isinstance(value, np.generic) and not isinstance(value, (np.datetime64, np.timedelta64)):
+        value = value.item()
+    if isinstance(value, np.datetime64):
+        value = pd.Timestamp(value)
+    if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and value != value):
+        return None
+    if isinstance(value, (str, bool, int, float)):
+        return value
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
 def _take(runner: stages.Stages, stage: str, entry: str) -> None:
     with stages.reported(stage, runner.root, importing=entry):
         runner.calls = {**runner.calls, stage: stages.found(stage, entry)}
 
 
-_ASKED = {"measure": _measure, "baseline": _baseline, "load": _load, "run": _run, "fit_final": _fit_final, "backtest": _backtest}
+_ASKED = {
+    "measure": _measure, "baseline": _baseline, "load": _load, "run": _run, "fit_final": _fit_final, "backtest": _backtest,
+    "serve": _serve,
+}  # fmt: skip
 
 
 def _tables(request: dict[str, Any]) -> dict[str, pd.DataFrame]:
@@ -313,6 +370,11 @@ class _SourceOnly(importlib.machinery.SourceFileLoader):
     def path_stats(self, path: Any) -> Any:
         """Without times the import system neither reads nor writes a compiled file."""
         raise OSError(path)
+
+    def get_code(self, fullname: str) -> Any:
+        """The functions that `load` is made of are watched for being called by another stage."""
+        path = self.get_filename(fullname)
+        return self.source_to_code(recalled.instrumented(self.get_data(path), path), path)
 
 
 def _read_sources_only(root: str) -> None:

@@ -20,6 +20,7 @@ import pandas as pd
 
 from workbench.errors import PipelineError
 from workbench.pipeline.asof import known_times
+from workbench.pipeline.online_request import online_request
 from workbench.pipeline.times import frame_zone, from_utc, prediction_times, target_times, to_utc
 from workbench.pipeline.worlds import truncated
 from workbench.release.approved_code import Code
@@ -99,9 +100,8 @@ class World:
     def _made_by_serve(self, key: Key, cutoff: pd.Timestamp | None) -> pd.DataFrame:
         """A row from the contract's `serve` stage, in the column order and dtypes of the feature frame."""
         prediction = self.contract.prediction
-        request: dict[str, Any] = dict(zip(prediction.entity, key.entity, strict=True))
-        if prediction.target_time is not None and key.target_time is not None:
-            request[prediction.target_time] = key.target_time.isoformat()
+        made_at = None if cutoff is None else cutoff.to_pydatetime(warn=False)
+        request = online_request(self.contract, key.entity, key.target_time, made_at)
         made = dict(self.code.serve(request, _cached(self._worlds, cutoff, self._known_at, CACHED_WORLDS)))
         lacking = [name for name in prediction.features or () if name not in made]
         if lacking:

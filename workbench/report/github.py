@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from workbench.findings import Finding, Severity
 from workbench.report.model import AuditReport, ranked
-from workbench.report.words import VERDICT_GLYPH, counted, tally
+from workbench.report.words import VERDICT_GLYPH, counted, effect_words, tally, waiver_problems
 from workbench.visible import visible
 
 MAX_ANNOTATIONS = 10
@@ -36,7 +36,12 @@ def github(reports: Sequence[AuditReport]) -> str:
         _command("error", f"pipelines/{report.use_case}/contract.toml", 1, f"gate {gate.name}: not exercised", gate.reason)
         for report in reports
         for gate in report.gates
-        if gate.status == "not exercised"
+        if gate.status == "not exercised" and not gate.waived
+    ]
+    stops += [
+        _command("warning", waiver.path, waiver.line, f"{report.use_case}: waiver {waiver.state}", waiver.says)
+        for report in reports
+        for waiver in waiver_problems(report)
     ]
     owner = {id(finding): report.use_case for report in reports for finding in report.findings}
     findings = ranked([finding for report in reports for finding in report.findings])
@@ -60,7 +65,11 @@ def _annotation(use_case: str, finding: Finding) -> str:
     place = finding.location
     path = place.path if place else f"pipelines/{use_case}/contract.toml"
     line = place.line if place and place.line else 1
-    return _command(_COMMAND[finding.severity], path, line, f"{use_case}: {finding.rule}", f"{finding.message}\n{finding.remedy}")
+    title = f"{use_case}: {finding.rule}" + (" (waived)" if finding.waived else "")
+    words = [f"Waived: {finding.waived}."] if finding.waived else []
+    felt = [effect_words(finding.effect)] if finding.effect else []
+    body = "\n".join([*words, finding.message, *felt, finding.remedy])
+    return _command("notice" if finding.waived else _COMMAND[finding.severity], path, line, title, body)
 
 
 def _command(name: str, path: str, line: int | None, title: str, message: str) -> str:

@@ -18,11 +18,13 @@ from workbench.report.words import (
     PROMISE,
     SEVERITY_GLYPH,
     VERDICT_GLYPH,
+    effect_words,
     evidence_words,
     place,
     probed,
     tally,
     touched,
+    waiver_problems,
 )
 from workbench.visible import visible
 
@@ -63,7 +65,9 @@ def html(reports: Sequence[AuditReport], rules: Sequence[RuleDoc]) -> str:
         is_rows=lambda evidence: isinstance(evidence, Rows) and bool(evidence.examples),
         drawing=drawing,
         columns=_columns,
+        effect_words=effect_words,
         promise=PROMISE,
+        waiver_problems=waiver_problems,
         left=_LEFT,
     )
 

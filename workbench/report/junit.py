@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from workbench.findings import Finding, Severity
 from workbench.report.model import AuditReport, GateResult, ranked
-from workbench.report.words import evidence_words, place, touched
+from workbench.report.words import effect_words, evidence_words, place, touched, waiver_problems
 from workbench.visible import visible
 
 
@@ -25,6 +25,11 @@ def junit(reports: Sequence[AuditReport], gate_of: dict[str, str]) -> str:
             state = _case(suite, report, gate, ranked(findings))
             if state:
                 counts[state] += 1
+        for waiver in waiver_problems(report):
+            case = ElementTree.SubElement(suite, "testcase", classname=visible(report.use_case), name=f"waiver {waiver.rule}")
+            where = f"{waiver.path}:{waiver.line}"
+            ElementTree.SubElement(case, "system-out").text = visible(f"{waiver.state}: {waiver.says} ({where})")
+            counts["tests"] += 1
         if report.error and not report.gates:
             case = ElementTree.SubElement(suite, "testcase", classname=visible(report.use_case), name="pipeline")
             _problem(case, "error", report.error.message, report.error.hint)
@@ -43,13 +48,15 @@ def _case(suite: ElementTree.Element, report: AuditReport, gate: GateResult, fin
     case = ElementTree.SubElement(
         suite, "testcase", classname=visible(report.use_case), name=gate.name, time=f"{gate.seconds:.3f}"
     )
-    told = [f for f in findings if f.severity is not Severity.ERROR]
+    told = [f for f in findings if f.severity is not Severity.ERROR or f.waived]
     state = ""
     if gate.status == "fail":
-        errors = [f for f in findings if f.severity is Severity.ERROR]
+        errors = [f for f in findings if f.severity is Severity.ERROR and not f.waived]
         head = f"{len(errors)} finding{'s' if len(errors) != 1 else ''}: {errors[0].message}" if errors else gate.reason
         _problem(case, "failure", head, "\n\n".join(_words(f) for f in errors), kind=errors[0].rule if errors else "fail")
         state = "failures"
+    elif gate.status == "not exercised" and gate.waived:
+        ElementTree.SubElement(case, "skipped", message=visible(f"not exercised: {gate.reason}; waived: {gate.waived}"))
     elif gate.status == "not exercised":
         _problem(case, "failure", f"not exercised: {gate.reason}", gate.reason, kind="not exercised")
         state = "failures"
@@ -67,6 +74,8 @@ def _problem(case: ElementTree.Element, tag: str, message: str, body: str, kind:
 
 
 def _words(finding: Finding) -> str:
-    lines = [f"{finding.severity.value}: {finding.rule} {place(finding)}".rstrip(), finding.message, touched(finding)]
+    waived = f"waived: {finding.waived}" if finding.waived else ""
+    lines = [f"{finding.severity.value}: {finding.rule} {place(finding)}".rstrip(), waived, finding.message, touched(finding)]
+    lines.append(effect_words(finding.effect))
     lines += [line for evidence in finding.evidence for line in evidence_words(evidence)]
     return visible("\n".join(line for line in [*lines, f"What to do: {finding.remedy}"] if line), newlines=True)

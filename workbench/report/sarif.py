@@ -8,8 +8,8 @@ from typing import Any
 from urllib.parse import quote
 
 from workbench.findings import Finding, Severity
-from workbench.report.model import AuditReport, RuleDoc, ranked
-from workbench.report.words import evidence_words, touched
+from workbench.report.model import AuditReport, RuleDoc, priority, ranked
+from workbench.report.words import effect_words, evidence_words, touched, waiver_problems
 from workbench.visible import visible
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -60,7 +60,11 @@ def _rule(rule: RuleDoc) -> dict[str, Any]:
 
 
 def _result(use_case: str, finding: Finding, index: int) -> dict[str, Any]:
-    details = [touched(finding), *(line for e in finding.evidence[:4] for line in evidence_words(e))]
+    details = [
+        touched(finding),
+        effect_words(finding.effect),
+        *(line for e in finding.evidence[:4] for line in evidence_words(e)),
+    ]
     body = "\n".join([visible(finding.message), *(d for d in details if d), f"What to do: {visible(finding.remedy)}"])
     place = finding.location
     path = place.path if place else f"pipelines/{use_case}/contract.toml"
@@ -70,10 +74,12 @@ def _result(use_case: str, finding: Finding, index: int) -> dict[str, Any]:
         region["startColumn"] = place.column
     physical["region"] = region
     subject = [finding.column, finding.source]
+    accepted = {"kind": "external", "status": "accepted", "justification": visible(finding.waived or "")}
     return {
         "ruleId": finding.rule,
         "ruleIndex": index,
         "level": finding.severity.value,
+        "rank": priority(finding),
         "message": {"text": body},
         "locations": [
             {
@@ -87,10 +93,12 @@ def _result(use_case: str, finding: Finding, index: int) -> dict[str, Any]:
             }
         ],
         "partialFingerprints": {"workbench/v1": finding.fingerprint},
+        **({"suppressions": [accepted]} if finding.waived else {}),
         "properties": {
             "stage": finding.stage,
             "useCase": use_case,
             **({"rows": finding.rows} if finding.rows is not None else {}),
+            **({"effect": finding.effect.model_dump(mode="json", exclude_none=True)} if finding.effect else {}),
         },
     }
 
@@ -102,7 +110,9 @@ def _invocation(reports: Sequence[AuditReport]) -> dict[str, Any]:
             notes.append(_notification(f"{report.use_case}: {report.error.message} {report.error.hint}".strip(), Severity.ERROR))
         for gate in report.gates:
             if gate.status in ("not exercised", "error"):
-                notes.append(_notification(f"{report.use_case}: gate {gate.name}: {gate.status}: {gate.reason}", Severity.ERROR))
+                waived, level = (f" (waived: {gate.waived})", Severity.WARNING) if gate.waived else ("", Severity.ERROR)
+                notes.append(_notification(f"{report.use_case}: gate {gate.name}: {gate.status}: {gate.reason}{waived}", level))
+        notes += [_notification(f"{report.use_case}: {waiver.says}", Severity.WARNING) for waiver in waiver_problems(report)]
     invocation: dict[str, Any] = {"executionSuccessful": all(report.verdict != "error" for report in reports)}
     if notes:
         invocation["toolExecutionNotifications"] = notes

@@ -13,11 +13,13 @@ from workbench.report.words import (
     SEVERITY_GLYPH,
     VERDICT_GLYPH,
     counted,
+    effect_words,
     evidence_words,
     place,
     probed,
     tally,
     touched,
+    waiver_problems,
     wrapped,
 )
 from workbench.visible import visible
@@ -54,11 +56,13 @@ def _report(report: AuditReport, paint: Paint) -> str:
 def _gates(report: AuditReport, paint: Paint) -> list[str]:
     lines = []
     for gate in report.gates:
-        status = f"{GATE_GLYPH[gate.status]} {gate.name:<10}{gate.status:<15}"
+        status = f"{GATE_GLYPH[gate.status]} {gate.name:<13}{gate.status:<15}"
         numbers = f"{gate.seconds:>7.1f} s {counted(gate.runs, 'run'):>8}   {probed(gate)}"
         lines.append(f"  {paint(status, _STYLE[gate.status])}{numbers}".rstrip())
         if gate.reason:
             lines += wrapped(gate.reason, WIDTH, "      ")
+        if gate.waived:
+            lines += wrapped(f"waived: {gate.waived}", WIDTH, "      ")
     return lines
 
 
@@ -70,9 +74,13 @@ def _finding(finding: Finding, paint: Paint) -> list[str]:
     lines = [head + (f"  {where}" if where and len(where) <= room else "")]
     if where and len(where) > room:
         lines.append(f"  {where}")
+    if finding.waived:
+        lines += wrapped(f"waived: {finding.waived}", WIDTH, "  ")
     lines += wrapped(finding.message, WIDTH, "  ")
     if touched(finding):
         lines += wrapped(touched(finding), WIDTH, "  ")
+    if finding.effect:
+        lines += wrapped(effect_words(finding.effect), WIDTH, "    ", first="  ± ")
     drawn = 0
     for evidence in finding.evidence:
         if isinstance(evidence, Span):
@@ -87,6 +95,8 @@ def _finding(finding: Finding, paint: Paint) -> list[str]:
 
 def _closing(report: AuditReport) -> list[str]:
     lines = []
+    for waiver in waiver_problems(report):
+        lines += wrapped(f"{waiver.says} ({waiver.path}:{waiver.line})", WIDTH, "  ", first="! ")
     facts = list(dict.fromkeys(fact for gate in report.gates if gate.status == "pass" for fact in gate.facts))
     if facts:
         lines += wrapped("These passes rest on declared facts: " + "; ".join(facts) + ".", WIDTH)

@@ -15,7 +15,7 @@ GATES = "gates.json"
 
 
 class GateEvidence(BaseModel):
-    """Gate name → passed, as measured on exactly the tree `tree`; anything but a pass is False."""
+    """Gate name → passed, as measured on exactly the tree `tree`; anything but a pass is False, unless it was waived in it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -31,7 +31,7 @@ class GateEvidence(BaseModel):
         """Reads an audit report (JSON with `tree`, `gates`, `findings`); None where it can't be used as evidence."""
         try:
             report = json.loads(content)
-            passed = {str(gate["name"]): gate["status"] == "pass" for gate in report["gates"]}
+            passed = {str(gate["name"]): gate["status"] == "pass" or bool(gate.get("waived")) for gate in report["gates"]}
             findings = sorted({str(finding["rule"]) for finding in report.get("findings", [])})
             return cls(tree=str(report["tree"]), passed=passed, findings=findings, digest=sha256(content))
         except (ValueError, KeyError, TypeError, AttributeError):

@@ -14,6 +14,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, PlainSerializer, TypeAdapter
 
+from workbench.sessions.heldout import HeldOut
+
 FORMAT = 1
 """Of `session.json` and of the events: a reader refuses any other by its number."""
 
@@ -295,6 +297,25 @@ class Budget(_Event):
     limits: dict[str, JsonValue] = Field(default_factory=dict)
 
 
+class Touch(_Event):
+    """A score on the test was looked at: which code, on which test rows, and how often these rows have been looked at by now.
+
+    `looks` counts over the life of the test rows in this workspace, `in_session` in this session alone; `budget` is the one
+    that is in force, and `over` what it is counted over.
+    """
+
+    kind: Literal["touch"] = "touch"
+    held_out: HeldOut
+    code: Digest
+    tree: GitId
+    change: str = ""
+    scores: dict[str, Number] = Field(default_factory=dict)
+    looks: int
+    in_session: int
+    budget: int | None = None
+    over: Literal["test rows", "session"] = "test rows"
+
+
 class Ended(_Event):
     """The session stops here, for good or until somebody resumes it."""
 
@@ -305,7 +326,7 @@ class Ended(_Event):
 
 Event = Annotated[
     Started | Resumed | Build | Gate | Diagnosis | Chosen | SkillRan | ChangeMade | Classified | Queued | Decided | Applied
-    | Registered | Promoted | RolledBack | Served | ModelCall | Message | Budget | Ended,
+    | Registered | Promoted | RolledBack | Served | ModelCall | Message | Budget | Touch | Ended,
     Field(discriminator="kind"),
 ]  # fmt: skip
 

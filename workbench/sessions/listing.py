@@ -178,6 +178,14 @@ def _(event: events.Budget) -> tuple[str, str]:
 
 
 @said.register
+def _(event: events.Touch) -> tuple[str, str]:
+    scores = ", ".join(f"{name} {value:.4g}" for name, value in event.scores.items())
+    of = f" of {event.budget}" if event.budget is not None else ""
+    count = event.looks if event.over == "test rows" else event.in_session
+    return PLAIN, f"look {count}{of} at {event.held_out.rows:,} test rows: {scores}"
+
+
+@said.register
 def _(event: events.Ended) -> tuple[str, str]:
     glyph = {"released": GOOD, "green": GOOD, "waiting": STOP}.get(event.outcome, BAD)
     return glyph, f"{event.outcome}{f': {event.reason}' if event.reason else ''}"

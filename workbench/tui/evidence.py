@@ -70,8 +70,9 @@ def report_lines(report: AuditReport, width: int) -> list[Line]:
         lines.append(line("  ! no gate ran", "warning"))
     for gate in report.gates:
         tried = f"  {probed(gate)}" if gate.probed is not None else ""
-        lines.append(line(f"  {GATE_GLYPH[gate.status]} {gate.name:<9} {gate.status}{tried}", _GATE_STYLE[gate.status]))
+        lines.append(line(f"  {GATE_GLYPH[gate.status]} {gate.name:<12} {gate.status}{tried}", _GATE_STYLE[gate.status]))
         lines += _paragraph(gate.reason, "      ", "plain")
+        lines += _paragraph(f"waived: {gate.waived}" if gate.waived else "", "      ", "warning")
     for finding in ranked(report.findings):
         lines += [line(""), *finding_lines(finding, width)]
     facts = list(dict.fromkeys(fact for gate in report.gates if gate.status == "pass" for fact in gate.facts))
@@ -89,6 +90,7 @@ def finding_lines(finding: Finding, width: int) -> list[Line]:
     lines = [line(f"{SEVERITY_GLYPH[finding.severity]} {finding.severity.value}  {finding.rule}", style)]
     if place(finding):
         lines.append(line(f"  {place(finding)}", "dim"))
+    lines += _paragraph(f"waived: {finding.waived}" if finding.waived else "", "  ", "warning")
     lines += _paragraph(finding.message, "  ", "plain")
     if touched(finding):
         lines.append(line(f"  {touched(finding)}", "dim"))

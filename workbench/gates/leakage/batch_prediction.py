@@ -1,7 +1,8 @@
 """A prediction that depends on rows predicted later.
 
-**What it does.** Predicts the first half of a fold's test rows (by prediction time) alone, with the same training rows, and
-compares with the predictions of the same rows when all are predicted together.
+**What it does.** Predicts the first half of a fold's test rows (by prediction time; without a time, half of the declared groups
+or of the rows) alone, with the same training rows, and compares with the predictions of the same rows when all are predicted
+together.
 
 **Why it is bad.** The test is one batch only in the back-test. In production the later rows are not there yet, so means, ranks,
 quantiles, smoothing and scaling over the batch can't be had, and the score with them isn't the one that users get.
@@ -17,7 +18,8 @@ quantiles, smoothing and scaling over the batch can't be had, and the score with
         model.limit = train["delay"].quantile(0.99)                # learnt once, then the same for every row
 
 **How it can be wrong.** Where all test rows are predicted at the same instant, depending on each other is no leak and nothing is
-said. Without a time it is a warning: ranking candidates against each other may be what the use case is for.
+said. Candidates that are ranked against each other are one group: without a time, say so in `prediction.groups`, and rows may
+depend on the other rows of their group.
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ from workbench.gates.leakage.refits import (
     fitted,
     noise,
     persists,
+    sampled,
     shift,
     spread,
 )
@@ -51,7 +54,7 @@ def check(audit: Audit) -> Iterable[Finding]:
     fold = audit.folds[index]
     first = _first_half(audit, index)
     if first.all() or not first.any():
-        raise NotApplicable("all test rows are predicted at the same instant")
+        raise NotApplicable("all test rows are predicted at the same instant, or belong to one group")
     together = control(audit, index)
     alone = _alone(audit, index, first)
     audit.probed(1, "fold")
@@ -71,22 +74,23 @@ def check(audit: Audit) -> Iterable[Finding]:
         return
     stage = "predict" if by_model.any() else "postprocess"
     when = "are predicted later" if audit.timed else "happen to be asked about with it"
+    missing = "the later half of the test isn't" if audit.timed else "the other half of the test isn't"
     yield Finding(
         rule=rule.id,
-        severity=Severity.ERROR if audit.timed else Severity.WARNING,
+        severity=Severity.ERROR,
         stage=stage,
         rows=int(rows.sum()),
         evidence=[audit.rows(fold.test[first][rows], len(rows))],
         message=f"The {stage} stage makes a row's prediction depend on rows that {when}: {int(rows.sum()):,} of "
         f"{len(rows):,} test "
-        f"predictions of fold {index} change when the later half of the test isn't there.",
+        f"predictions of fold {index} change when {missing} there.",
         remedy=f"Let {stage} treat every row alone; learn limits, scales and calibrations in fit, from training rows.",
         location=audit.location(stage),
     )
 
 
 def _alone(audit: Audit, index: int, first: Mask) -> FoldRun:
-    fold = audit.folds[index]
+    fold = sampled(audit, index)
     part = Fold(fold.train, fold.test[first])
     return audit.pipeline.run(audit.tables, until="predict", frame=audit.frame, folds=[part]).fold_runs[0]
 
@@ -106,7 +110,11 @@ def _again(audit: Audit, index: int, first: Mask, direction: Floats, *, raw: boo
 def _first_half(audit: Audit, index: int) -> Mask:
     test = audit.folds[index].test
     if not audit.timed:
-        half: Mask = np.arange(len(test)) < (len(test) + 1) // 2
+        groups = [name for name in audit.contract.prediction.groups if name in audit.frame.columns]
+        order = np.arange(len(test))
+        if groups:
+            order = audit.frame[groups].iloc[test].groupby(groups, sort=False, dropna=False).ngroup().to_numpy()
+        half: Mask = order < (order.max() + 1) / 2
         return half
     made = audit.times.prediction[test]
     first: Mask = made <= np.sort(made)[(len(made) - 1) // 2]

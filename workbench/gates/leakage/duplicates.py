@@ -22,13 +22,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
-
 from workbench.findings import Finding, Severity
 from workbench.gates.facts import Audit
 from workbench.gates.leakage.twins import exact_twins
 from workbench.gates.rule import Rule
-from workbench.gates.spans import folds_words, usable
+from workbench.gates.sides import evidence, sides_of, tested, total, worst
+from workbench.gates.spans import folds_words
 
 SHARE = 0.001
 """Share of a fold's test rows from which copies fail the gate; fewer are a warning."""
@@ -36,20 +35,21 @@ SHARE = 0.001
 
 def check(audit: Audit) -> Iterable[Finding]:
     """Yields one finding for all folds."""
-    audit.probed(len(audit.folds), "fold")
-    copies = {i: rows for i in usable(audit) if len(rows := exact_twins(audit, i))}
+    sides = sides_of(audit)
+    audit.probed(sides.folds, "fold")
+    copies = exact_twins(audit)
     if not copies:
         return
-    worst = max(copies, key=lambda i: len(copies[i]))
-    rows, tested = copies[worst], len(np.unique(audit.folds[worst].test))
+    most = worst(copies)
+    found, of = copies[most], tested(sides, most)
     yield Finding(
         rule=rule.id,
-        severity=Severity.ERROR if len(rows) >= max(2, SHARE * tested) else Severity.WARNING,
+        severity=Severity.ERROR if found.count >= max(2, SHARE * of) else Severity.WARNING,
         stage="split",
-        rows=sum(map(len, copies.values())),
-        evidence=[audit.rows(rows, tested)],
-        message=f"Test rows are copies of training rows in {folds_words(sorted(copies), len(audit.folds))}: in fold {worst} "
-        f"{len(rows):,} of {tested:,} have the same features and the same target as a training row.",
+        rows=total(copies),
+        evidence=[evidence(audit, found, of)],
+        message=f"Test rows are copies of training rows in {folds_words(sorted(copies), sides.folds)}: in fold {most} "
+        f"{found.count:,} of {of:,} have the same features and the same target as a training row.",
         remedy="Drop duplicates before the split (where the tables are loaded), or keep all copies of a row on one side.",
         location=audit.location("split"),
     )

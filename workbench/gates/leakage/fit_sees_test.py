@@ -35,6 +35,7 @@ from workbench.gates.leakage.refits import (
     Noise,
     Part,
     Values,
+    alone,
     changed_frame,
     chosen_folds,
     control,
@@ -57,12 +58,12 @@ def check(audit: Audit) -> Iterable[Finding]:
     folds = chosen_folds(audit)
     floor = noise(audit, folds[0])
     audit.probed(len(folds), "fold")
-    alone = _alone(audit, folds[0], floor)
-    if alone is not None:
-        yield alone
+    # What one fold leaves behind for the next shows in the last one only.
+    needy = next((found for index in folds if (found := _needs_more(audit, index, floor)) is not None), None)
+    if needy is not None:
+        yield needy
         return
     for place, index in enumerate(folds):
-        floor = noise(audit, index)
         for part in WORLDS if place == 0 else WORLDS[2:]:
             evidence = _moves(audit, index, part, floor)
             if evidence is not None:
@@ -74,11 +75,11 @@ def check(audit: Audit) -> Iterable[Finding]:
         )
 
 
-def _alone(audit: Audit, index: int, floor: Noise) -> Finding | None:
+def _needs_more(audit: Audit, index: int, floor: Noise) -> Finding | None:
     """A finding where the fold can't be fitted, or comes out differently, when only the feature frame is handed over."""
     evidence: Evidence
     try:
-        again = control(audit, index)
+        again = alone(audit, index)
     except PipelineError as error:
         if error.stage not in ("fit", "predict", "postprocess"):
             raise
@@ -89,7 +90,9 @@ def _alone(audit: Audit, index: int, floor: Noise) -> Finding | None:
         base = audit.base.fold_runs[index]
         rows = moved(base.raw, again.raw, floor)
         same = floor.same_state and again.model_digest == base.model_digest
-        if same or not rows.any() or not floor.is_stable:  # where no two fits are alike, a difference says nothing
+        if same or (floor.is_stable and not rows.any()):
+            return None
+        if not floor.is_stable and not _keeps_differing(audit, index, base, again):
             return None
         stage = "fit"
         evidence = Measurement(
@@ -110,6 +113,19 @@ def _alone(audit: Audit, index: int, floor: Noise) -> Finding | None:
         remedy=f"Pass what {stage} needs as columns of the feature frame; keep no state between stages.",
         location=audit.location(stage),
     )
+
+
+def _keeps_differing(audit: Audit, index: int, base: FoldRun, again: FoldRun) -> bool:
+    """Whether fits on the frame alone stay apart from fits after all stages, where no two fits are alike."""
+    fold = audit.folds[index]
+
+    def after_all_stages() -> Values:
+        return np.asarray(audit.pipeline.run(audit.tables, until="predict", folds=[fold]).fold_runs[0].raw)
+
+    def on_its_own() -> Values:
+        return np.asarray(audit.pipeline.run(audit.tables, until="predict", frame=audit.frame, folds=[fold]).fold_runs[0].raw)
+
+    return persists(shift(base.raw, again.raw), after_all_stages, on_its_own)
 
 
 def _moves(audit: Audit, index: int, part: Part, floor: Noise) -> Evidence | None:

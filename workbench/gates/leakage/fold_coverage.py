@@ -30,24 +30,33 @@ import numpy as np
 from workbench.findings import Finding, Rows, Severity, Text
 from workbench.gates.facts import Audit
 from workbench.gates.rule import Rule
+from workbench.gates.sides import sides_of
 from workbench.gates.spans import folds_words
 
 
 def check(audit: Audit) -> Iterable[Finding]:
     """Yields at most one finding per fault."""
-    frame, folds = audit.frame, audit.folds
-    audit.probed(len(folds), "fold")
+    sides = sides_of(audit)
+    audit.probed(sides.folds, "fold")
     place = audit.location("split")
-    empty = [i for i, fold in enumerate(folds) if not len(fold.train) or not len(fold.test)]
+    train, test = sides.bounds()
+    empty = [i for i in range(sides.folds) if not train[i].rows or not test[i].rows]
     if empty:
-        which = folds_words(empty, len(folds))
-        sides = ", ".join(f"fold {i}: {len(folds[i].train):,} training, {len(folds[i].test):,} test rows" for i in empty[:5])
+        which = folds_words(empty, sides.folds)
+        counts = ", ".join(f"fold {i}: {train[i].rows:,} training, {test[i].rows:,} test rows" for i in empty[:5])
         yield Finding(
-            rule=rule.id, severity=Severity.ERROR, stage="split", column="empty", rows=0, evidence=[Text(text=sides)],
+            rule=rule.id, severity=Severity.ERROR, stage="split", column="empty", rows=0, evidence=[Text(text=counts)],
             message=f"A side is empty in {which}: nothing is trained or nothing is tested there.",
             remedy="Choose the bounds of the folds from the data there are, and stop where a side would be empty.",
             location=place,
         )  # fmt: skip
+    if sides.positions:
+        yield from _of_positions(audit)
+
+
+def _of_positions(audit: Audit) -> Iterable[Finding]:
+    """What only positions of one frame can tell: rows tested twice, and rows that nobody uses."""
+    frame, folds, place = audit.frame, audit.folds, audit.location("split")
     twice = {i: len(fold.test) - len(np.unique(fold.test)) for i, fold in enumerate(folds)}
     if any(twice.values()):
         count = sum(twice.values())

@@ -1,7 +1,8 @@
 """Features that know the test rows, or the labels, where the data have no time.
 
 **What it does.** Builds the features again with everything changed that the sources say about rows outside a fold's training
-part: the training rows' features have to stay. Then with half of the labels changed: no feature may move at all.
+part, twice: moved up, and drawn together in the middle. The training rows' features have to stay, and so have the training rows
+(a trimming at quantiles of all rows loses some). Then with half of the labels changed: no feature may move, no row may leave.
 
 **Why it is bad.** A scaler, an imputation, a selection or an encoding computed over all rows before the split has looked at the
 test; a category replaced by its mean label tells each row its own answer.
@@ -15,97 +16,246 @@ test; a category replaced by its mean label tells each row its own answer.
 
     def fit(train): return make_pipeline(TargetEncoder(), StandardScaler(), …).fit(train[X], train["default"])
 
-**How it can be wrong.** Rows are found in the sources by the contract's entity; a table without the entity's columns isn't
-changed. Counts over all rows of a group are reported although they may be known before: give such a use case a time.
+**How it can be wrong.** Rows are found in the sources by the contract's entity; where a table has none, by a declared group or by
+the table's own key. A table that can't be tied to rows isn't changed. Counts over all rows of a group are reported although they
+may be known before: give such a use case a time. A column that isn't a feature is reported only where `fit` or `predict` read it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from workbench.errors import PipelineError
 from workbench.findings import Finding, Measurement, Severity
-from workbench.gates.facts import Audit, Ints, Mask
-from workbench.gates.leakage.refits import DOWN, UP, cheapest_fold
+from workbench.gates.facts import Audit, Floats, Ints, Mask
+from workbench.gates.leakage.refits import UP, cheapest_fold, difference
 from workbench.gates.rule import NotApplicable, NotExercised, Rule
 from workbench.pipeline.asof import entity_keys
-from workbench.pipeline.redraw import Draw, redraw
+from workbench.pipeline.redraw import put, redraw
 
 RELATIVE = 1e-9
+_Change = Callable[[pd.Series, Mask, np.random.Generator], pd.Series]
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """How rows of the feature frame are told apart, and which rows of each source are theirs."""
+
+    keys: pd.Index
+    """One per row of the frame."""
+    outside: Mapping[str, Mask]
+    """Per source, the rows that say nothing about a training row."""
+    train: Ints
+
+
+@dataclass(frozen=True)
+class _Moved:
+    """What one changed world moved: `column` None is the choice of rows; `what` was changed."""
+
+    column: str | None
+    what: str
+    rows: int
+    of: int
 
 
 def check(audit: Audit) -> Iterable[Finding]:
-    """Yields one finding per feature that moves, for each of the two worlds."""
+    """Yields one finding per column that moves, for test rows and for labels."""
     if audit.timed:
         raise NotApplicable("the contract has a time; leakage/future-feature looks at it")
-    index = cheapest_fold(audit)
-    entity = list(audit.contract.prediction.entity)
-    sources = [name for name, table in audit.tables.items() if set(entity) <= set(table.columns)]
-    if not sources:
-        raise NotExercised(f"no source table has the columns {', '.join(entity)}, so test rows can't be found in them")
-    keys = entity_keys(audit.frame, entity)
-    if not keys.is_unique:
-        raise NotExercised(f"{', '.join(entity)} doesn't name the rows of the feature frame, so they can't be matched")
-    stable = _stable_features(audit, keys, entity)
-    train = np.unique(audit.folds[index].train)
+    rows = _rows(audit)
+    columns = _columns(audit)
     audit.probed(len(audit.features), "feature")
-    outside = {name: ~np.isin(entity_keys(audit.tables[name], entity), keys[train]) for name in sources}
-    world = {**audit.tables, **{name: _changed(audit, name, outside[name], None, UP) for name in sources}}
-    yield from _moved(audit, _rebuilt(audit, world, entity, keys), train, stable, "rows outside the training part")
+    moved: dict[tuple[str | None, str], _Moved] = {}
+    for world in (_raised(audit, rows), _gathered(audit, rows)):
+        for one in _compared(audit, rows, world, rows.train, columns, "rows outside the training part"):
+            moved.setdefault((one.column, one.what), one)
+    for one in _compared(audit, rows, _relabelled(audit, rows), np.arange(len(audit.frame)), columns, "labels"):
+        moved.setdefault((one.column, one.what), one)
+    if not moved:
+        return
+    trembling = {one.column for one in _compared(audit, rows, audit.tables, np.arange(len(audit.frame)), columns, "")}
+    read = _read_by_the_model(audit, sorted({c for c, _ in moved if c is not None and c not in audit.features} - trembling))
+    for one in moved.values():
+        if one.column not in trembling and (one.column is None or one.column in audit.features or one.column in read):
+            yield _finding(audit, one.column, one.what, one.rows, one.of, "change" if one.column else "leave the feature frame")
+    shaky = sorted(name for name in audit.features if name in trembling)
+    if shaky:
+        raise NotExercised(f"the feature `{shaky[0]}` isn't the same in two runs on the same tables")
+    if None in trembling:
+        raise NotExercised("the feature frame hasn't the same rows in two runs on the same tables")
+
+
+def _columns(audit: Audit) -> list[str]:
+    """Everything but keys, groups and target: what isn't a feature may be read all the same."""
+    aside = {*audit.keys, audit.contract.prediction.target, *audit.contract.prediction.groups}
+    return list(dict.fromkeys([*audit.features, *(str(name) for name in audit.frame.columns if name not in aside)]))
+
+
+# Rows --------------------------------------------------------------------------------------------------------------
+
+
+def _rows(audit: Audit) -> _Rows:
+    train = np.unique(audit.folds[cheapest_fold(audit)].train)
+    frame, entity = audit.frame, list(audit.contract.prediction.entity)
+    outside = {}
+    tied = [name for name, table in audit.tables.items() if entity and set(entity) <= set(table.columns)]
+    for name, table in audit.tables.items():
+        by = entity if name in tied else _link(audit, table, anything=not tied)
+        if by:
+            outside[name] = ~np.isin(entity_keys(table, by), entity_keys(frame, by)[train])
+        elif not tied and _same_order(audit, table):
+            outside[name] = ~np.isin(np.arange(len(table)), train)
+    if not outside:
+        words = f"has the columns {', '.join(entity)}" if entity else "can be tied to the rows of the feature frame"
+        raise NotExercised(f"no source table {words}, so test rows can't be found in them; name the rows in `prediction.entity`")
+    return _Rows(_numbered(frame, entity), outside, train)
+
+
+def _link(audit: Audit, table: pd.DataFrame, *, anything: bool) -> list[str]:
+    """The column that ties a table's rows to rows of the frame: a declared group, or (`anything`) a key of the table."""
+    frame = audit.frame
+    shared = [str(name) for name in table.columns if name in frame.columns]
+    groups = [name for name in audit.contract.prediction.groups if name in shared]
+    keys = [n for n in shared if table[n].is_unique and frame[n].isin(table[n]).all()] if anything else []
+    unnamed = [name for name in keys if name != audit.contract.prediction.target and frame[name].nunique() > 2]
+    return (groups or unnamed)[:1] if not anything else (unnamed or groups)[:1]
+
+
+def _same_order(audit: Audit, table: pd.DataFrame) -> bool:
+    """Whether a table without any key has its rows where the frame has them, as the target shows."""
     target = audit.contract.prediction.target
-    labelled = [name for name in sources if target in audit.tables[name].columns]
+    if len(table) != len(audit.frame) or target not in table.columns:
+        return False
+    return not _differs(audit.frame[target], table[target].reset_index(drop=True)).any()
+
+
+def _numbered(frame: pd.DataFrame, entity: list[str]) -> pd.Index:
+    """One name per row: its entity, and the how-manieth row of that entity it is."""
+    keys = pd.Series(entity_keys(frame, entity).to_numpy(dtype=object))
+    times = keys.groupby(keys, sort=False).cumcount()
+    return pd.Index(keys + "\x1f" + times.astype(str))
+
+
+# Worlds ------------------------------------------------------------------------------------------------------------
+
+
+def _raised(audit: Audit, rows: _Rows) -> dict[str, pd.DataFrame]:
+    """Rows outside the training part moved up and apart."""
+    return _outside(audit, rows, lambda column, cells, rng: redraw(column, cells, UP, rng))
+
+
+def _gathered(audit: Audit, rows: _Rows) -> dict[str, pd.DataFrame]:
+    """Rows outside the training part drawn together in the middle of their columns: limits close in, deviations shrink."""
+
+    def gather(column: pd.Series, cells: Mask, rng: np.random.Generator) -> pd.Series:
+        present = column.dropna()
+        if not pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_bool_dtype(column.dtype) or present.nunique() <= 2:
+            return redraw(column, cells, UP, rng)
+        order = np.sort(present.to_numpy())
+        middle = order[int(0.4 * len(order)) : max(int(0.6 * len(order)), int(0.4 * len(order)) + 1)]
+        places = np.flatnonzero(cells & column.notna().to_numpy())
+        return put(column, places, pd.Series(rng.choice(middle, len(places)))) if len(places) else column
+
+    return _outside(audit, rows, gather)
+
+
+def _outside(audit: Audit, rows: _Rows, change: _Change) -> dict[str, pd.DataFrame]:
+    prediction = audit.contract.prediction
+    kept = {*prediction.entity, *prediction.groups}
+    world = dict(audit.tables)
+    for source, cells in rows.outside.items():
+        table = audit.tables[source]
+        keys = {name for name in table.columns if name in audit.frame.columns and table[name].is_unique and _is_name(table[name])}
+        fresh = {
+            str(name): change(table[name], cells, np.random.default_rng([43, i]))
+            for i, name in enumerate(table.columns)
+            if name not in kept and name not in keys
+        }
+        world[source] = table.assign(**fresh)
+    return world
+
+
+def _is_name(column: pd.Series) -> bool:
+    """Whether a column of values that come once can name rows: text or whole numbers."""
+    return bool(pd.api.types.is_integer_dtype(column.dtype) or not pd.api.types.is_numeric_dtype(column.dtype))
+
+
+def _relabelled(audit: Audit, rows: _Rows) -> dict[str, pd.DataFrame]:
+    """Half of the labels replaced by others that there are, extreme ones more often; what has no label gets none."""
+    target = audit.contract.prediction.target
+    labelled = [name for name in rows.outside if target in audit.tables[name].columns]
     if not labelled:
         raise NotExercised(f"no source table has the column `{target}`, so labels can't be changed in them")
+    world = dict(audit.tables)
     rng = np.random.default_rng(41)
-    halves = {name: rng.random(len(audit.tables[name])) < 0.5 for name in labelled}
-    world = {**audit.tables, **{name: _changed(audit, name, halves[name], target, DOWN) for name in labelled}}
-    everyone = np.arange(len(audit.frame))
-    yield from _moved(audit, _rebuilt(audit, world, entity, keys), everyone, stable, "labels")
+    for source in labelled:
+        column = audit.tables[source][target]
+        present = np.flatnonzero(column.notna().to_numpy())
+        order = present[np.argsort(column.iloc[present].to_numpy(), kind="stable")]
+        chosen = present[rng.random(len(present)) < 0.5]
+        # Every second one from the ends, where a limit would be; the rest more from above, so that a mean moves.
+        few, place = max(2, len(order) // 100), rng.random(len(chosen))
+        ends = np.where(place < 0.5, 2 * place * few, len(order) - 1 - 2 * (place - 0.5) * few).astype(int)
+        above = (len(order) * np.sqrt(rng.random(len(chosen)))).astype(int)
+        donors = order[np.where(rng.random(len(chosen)) < 0.5, np.clip(ends, 0, len(order) - 1), above)]
+        again = order[(len(order) * rng.random(len(chosen))).astype(int)]
+        same = (column.iloc[donors].reset_index(drop=True) == column.iloc[chosen].reset_index(drop=True)).to_numpy(dtype=bool)
+        donors = np.where(same, again, donors)
+        world[source] = audit.tables[source].assign(**{target: put(column, chosen, column.iloc[donors].reset_index(drop=True))})
+    return world
 
 
-def _changed(audit: Audit, source: str, rows: Mask, only: str | None, draw: Draw) -> pd.DataFrame:
-    table, prediction = audit.tables[source], audit.contract.prediction
-    kept = {*prediction.entity, *prediction.groups}
-    columns = [only] if only else [name for name in table.columns if name not in kept]
-    return table.assign(**{n: redraw(table[n], rows, draw, np.random.default_rng([43, i])) for i, n in enumerate(columns)})
+# Comparing ---------------------------------------------------------------------------------------------------------
 
 
-def _rebuilt(audit: Audit, tables: Mapping[str, pd.DataFrame], entity: list[str], keys: pd.Index) -> pd.DataFrame:
-    """The feature frame of a changed world in the order of the base frame; rows that are gone are missing throughout."""
-    frame = audit.pipeline.run(tables, until="features").frame
-    if frame is None:
-        raise NotExercised("the features stage gave no frame in the changed world")
-    again = entity_keys(frame, entity)
-    if not again.is_unique:
-        raise NotExercised("the rows of the changed world can't be matched by entity")
-    frame = frame.assign(**{"\0there": 1.0})
-    return frame.set_axis(again, axis=0).reindex(keys).reset_index(drop=True)
-
-
-def _stable_features(audit: Audit, keys: pd.Index, entity: list[str]) -> list[str]:
-    again = _rebuilt(audit, audit.tables, entity, keys)
-    lost = [n for n in audit.features if n not in again.columns or _differs(audit.frame[n], again[n]).any()]
-    if lost:
-        raise NotExercised(f"the feature `{lost[0]}` isn't the same in two runs on the same tables")
-    return audit.features
-
-
-def _moved(audit: Audit, again: pd.DataFrame, rows: Ints, features: list[str], what: str) -> Iterable[Finding]:
+def _compared(
+    audit: Audit, rows: _Rows, world: Mapping[str, pd.DataFrame], asked: Ints, columns: list[str], what: str
+) -> Iterable[_Moved]:
+    again = _rebuilt(audit, rows, world)
     there = again["\0there"].notna().to_numpy()
-    gone = rows[~there[rows]]
+    gone = asked[~there[asked]]
     if len(gone):
-        yield _finding(audit, None, what, len(gone), len(rows), "leave the feature frame")
-    kept = rows[there[rows]]
-    for name in features:
+        yield _Moved(None, what, len(gone), len(asked))
+    kept = asked[there[asked]]
+    for name in columns:
         differs = (
             _differs(audit.frame[name].iloc[kept], again[name].iloc[kept])
             if name in again.columns
             else np.ones(len(kept), dtype=bool)
         )
         if differs.any():
-            yield _finding(audit, name, what, int(differs.sum()), len(rows), "change")
+            yield _Moved(name, what, int(differs.sum()), len(asked))
+
+
+def _rebuilt(audit: Audit, rows: _Rows, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """The feature frame of a changed world in the order of the base frame; rows that are gone are missing throughout."""
+    frame = audit.pipeline.run(tables, until="features").frame
+    if frame is None:
+        raise NotExercised("the features stage gave no frame in the changed world")
+    again = _numbered(frame, list(audit.contract.prediction.entity))
+    return frame.assign(**{"\0there": 1.0}).set_axis(again, axis=0).reindex(rows.keys).reset_index(drop=True)
+
+
+def _read_by_the_model(audit: Audit, columns: list[str]) -> frozenset[str]:
+    """Those of the columns that fit or predict turn out to read: without them it fails, or predicts something else."""
+    index = cheapest_fold(audit)
+    fold = audit.folds[index]
+    base = audit.base.fold_runs[index].raw
+    read = set()
+    for name in columns:
+        try:
+            run = audit.pipeline.run(audit.tables, until="predict", frame=audit.frame.drop(columns=[name]), folds=[fold])
+        except PipelineError:
+            read.add(name)
+            continue
+        apart: Floats = difference(base, run.fold_runs[0].raw)
+        if float(apart.max(initial=0.0)) > 0:
+            read.add(name)
+    return frozenset(read)
 
 
 def _finding(audit: Audit, column: str | None, what: str, count: int, of: int, verb: str) -> Finding:

@@ -32,6 +32,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,63 +52,90 @@ if TYPE_CHECKING:
     from workbench.pipeline.runner import Fold
 
 RULE = "leakage/future-feature"
-CUTOFFS = 6
-WORKERS = 2
-"""Worlds that are run side by side."""
-SECONDS_THAT_PAY = 0.1
+
+
+@dataclass
+class Explored:
+    """What the changed worlds showed about the features stage."""
+
+    reference: Reference
+    outcome: Outcome
+    reads: list[Read]
+    """Every feature that moved and the cell it was traced to."""
+    findings: list[Finding]
+    reason: str
+    """Why the gate can't be passed though nothing was found; empty where it can."""
 
 
 def check(audit: Audit) -> Iterable[Finding]:
     """Findings for every feature that moved; NotExercised where the worlds could not be tried."""
+    seen = explored(audit)
+    if seen.reason:
+        raise NotExercised(seen.reason)
+    return seen.findings
+
+
+def explored(audit: Audit) -> Explored:
+    """The worlds of one audit, run once however many rules ask.
+
+    Raises NotApplicable where the contract has no time, NotExercised where there is no feature to look at.
+    """
     contract = audit.contract
     if contract.prediction.target_time is None:
         raise NotApplicable("the contract declares no target_time")
-
-    repeat = audit.repeat.frame
-    if repeat is None:
-        raise NotExercised("the pipeline has no feature frame to look at")
+    if audit.opaque:
+        raise NotApplicable("the pipeline is one `backtest` stage; its features can't be seen inside it")
     audit.rest_on("prediction.horizon", "prediction.prediction_time")
-    # A second process pays where the stage takes longer than it takes to start one.
-    workers = WORKERS if audit.base.seconds.get("features", 0.0) > SECONDS_THAT_PAY else 1
-    with audit.pipeline.side_by_side(workers) as run:
 
-        def build(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-            frame = run(tables).frame
-            if frame is None:
-                raise PipelineError("The features stage returned no frame.", "return a DataFrame", stage="features")
-            return frame
+    def build(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+        frame = audit.pipeline.run(tables, until="features").frame
+        if frame is None:
+            raise PipelineError("The features stage returned no frame.", "return a DataFrame", stage="features")
+        return frame
 
-        return examine(
+    def compute() -> Explored:
+        return explore(
             contract,
             audit.tables,
             audit.frame,
-            repeat,
             build,
             folds=audit.base.folds,
+            quick=audit.quick,
             location=audit.location("features"),
+            mentioned=audit.mentioned("features"),
             progress=audit.progress,
-            probed=lambda cohorts: audit.probed(cohorts, "cohorts"),
-            workers=workers,
         )
+
+    seen = audit.once("explored", compute)
+    audit.probed(seen.outcome.cohorts, "cohorts")
+    return seen
 
 
 def examine(
+    contract: Contract, tables: Mapping[str, pd.DataFrame], frame: pd.DataFrame, build: Build, *, quick: bool = False
+) -> list[Finding]:
+    """The rule on frames and a callable, without a host. Raises NotExercised."""
+    seen = explore(contract, tables, frame, build, quick=quick)
+    if seen.reason:
+        raise NotExercised(seen.reason)
+    return seen.findings
+
+
+def explore(
     contract: Contract,
     tables: Mapping[str, pd.DataFrame],
     frame: pd.DataFrame,
-    repeat: pd.DataFrame,
     build: Build,
     *,
     folds: Sequence[Fold] = (),
-    count: int = CUTOFFS,
+    quick: bool = False,
     location: Location | None = None,
+    mentioned: frozenset[str] = frozenset(),
     progress: Callable[[str], None] | None = None,
-    probed: Callable[[int], None] | None = None,
-    workers: int = 1,
-) -> list[Finding]:
-    """The rule on frames and a callable, without a host: `frame` and `repeat` are two results of `build(tables)`.
+) -> Explored:
+    """`frame` is the result of `build(tables)`; `quick` runs two worlds only; `mentioned` are names that the code says.
 
-    Raises NotExercised with the reason where nothing was found and something couldn't be looked at.
+    Raises NotExercised where there is no feature to look at.
     """
     judged, unlisted = judged_columns(contract, frame), unlisted_columns(contract, frame)
     if not len(frame):
@@ -117,22 +145,20 @@ def examine(
         raise NotExercised(f"the feature frame has no column `{lacking[0]}`, which the contract lists as a feature")
     if not judged:
         raise NotExercised("the feature frame has no feature")
-    reference = Reference(contract, frame, repeat, [*judged, *unlisted])
+    reference = Reference(contract, frame, [*judged, *unlisted])
+    probe = Probe(contract, tables, reference, build, progress=progress)
+    outcome = probe.explore(_first_tests(contract, frame, folds), quick=quick)
     if not reference.stable_rows:
         raise NotExercised("two runs on the same tables gave different rows; make the features stage deterministic")
-    probe = Probe(contract, tables, reference, build, progress=progress, workers=workers)
-    outcome = probe.explore(_first_tests(contract, frame, folds), count)
-    if probed is not None:
-        probed(outcome.cohorts)
     words = _Words(contract, probe, outcome, frozenset(judged), location)
-    findings = [*words.unstable(), *words.moved(Attribution(probe).explain(outcome.hits)), *words.rows()]
+    reads = Attribution(probe, mentioned).explain(outcome.hits)
+    findings = [*words.unstable(), *words.moved(reads), *words.rows()]
     failed = any(finding.severity is Severity.ERROR for finding in findings)
     constant = [column for column in judged if frame[column].nunique(dropna=False) <= 1]
     if len(constant) == len(judged):
         outcome.reasons.append("every feature is constant: none could move")
-    if outcome.reasons and not failed:
-        raise NotExercised("; ".join(outcome.reasons))
-    return [*findings, *words.label(), *words.constant(constant), *words.unseen()]
+    reason = "" if failed else "; ".join(outcome.reasons)
+    return Explored(reference, outcome, reads, [*findings, *words.label(), *words.constant(constant), *words.unseen()], reason)
 
 
 def _first_tests(contract: Contract, frame: pd.DataFrame, folds: Sequence[Fold]) -> list[int]:

@@ -26,47 +26,48 @@ verdict. `leakage/late-label` asks the running pipeline whether they are.
 from __future__ import annotations
 
 from collections.abc import Iterable
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from workbench.findings import Finding, Severity, Span
-from workbench.gates.facts import Audit, Ints
-from workbench.gates.leakage.time_order import order_kind
+from workbench.gates.facts import Audit
+from workbench.gates.leakage.time_order import broken_order, new_groups, order_kind
 from workbench.gates.rule import Rule
-from workbench.gates.spans import fold_span, folds_words, minute, order_broken, span_words, usable
+from workbench.gates.sides import evidence, sides_of, timed_sides, total, worst
+from workbench.gates.spans import fold_span, folds_words, minute, span_words
+
+if TYPE_CHECKING:
+    from workbench.engine.sides import Hits
 
 MAX_SPANS = 12
 
 
 def check(audit: Audit) -> Iterable[Finding]:
     """Yields one finding for all folds, with each fold's periods as evidence."""
-    times, prediction = audit.times, audit.contract.prediction
+    sides, prediction = timed_sides(audit), audit.contract.prediction
     audit.rest_on("prediction.horizon", "prediction.prediction_time", "prediction.label_known_after")
-    audit.probed(len(audit.folds), "fold")
-    late = {i: rows for i in usable(audit) if len(rows := late_labels(audit, i))}
+    audit.probed(sides.folds, "fold")
+    late = late_labels(audit)
     if not late:
         return
-    worst = max(late, key=lambda i: len(late[i]))
-    spans: list[Span] = [fold_span(audit, i, late[i]) for i in sorted(late, key=lambda i: i != worst)][:MAX_SPANS]
-    fold = audit.folds[worst]
-    first, known = int(times.prediction[fold.test].min()), int(times.known[late[worst]].max())
-    ahead = int(times.target[fold.test].min()) - first
-    lag = known - int(times.target[late[worst]].max())
-    count = sum(len(rows) for rows in late.values())
+    most = worst(late)
+    spans: list[Span] = [fold_span(sides, i, late[i]) for i in sorted(late, key=lambda i: i != most)][:MAX_SPANS]
+    train, test = (part[most] for part in sides.bounds())
+    assert test.made is not None and test.first is not None
+    first, known, last = test.made, late[most].facts["known"], late[most].facts["last"]
+    ahead, lag = test.first - first, known - last
     yield Finding(
         rule=rule.id,
         severity=Severity.ERROR,
         stage="split",
         column=prediction.target,
         lookahead=span_words(max(_excess(audit, i, late[i]) for i in late)),
-        rows=count,
-        evidence=[*spans, audit.rows(late[worst][np.argsort(-times.known[late[worst]])], len(np.unique(fold.train)))],
-        message=f"In {folds_words(sorted(late), len(audit.folds))} the model is trained on labels that are not "
+        rows=total(late),
+        evidence=[*spans, evidence(audit, late[most], train.rows)],
+        message=f"In {folds_words(sorted(late), sides.folds)} the model is trained on labels that are not "
         "known yet when the "
-        f"first test prediction is made: {count:,} training rows. The dates look right (fold {worst}: the "
+        f"first test prediction is made: {total(late):,} training rows. The dates look right (fold {most}: the "
         "last training row is about "
-        f"{minute(int(times.target[late[worst]].max()))}, the first test row about "
-        f"{minute(int(times.target[fold.test].min()))}), but "
+        f"{minute(last)}, the first test row about {minute(test.first)}), but "
         f"that test row is predicted {span_words(ahead)} before, at {minute(first)}, and a label is known "
         f"{span_words(lag)} after its "
         f"time: the last one at {minute(known)}, {span_words(known - first)} too late.",
@@ -79,22 +80,24 @@ def check(audit: Audit) -> Iterable[Finding]:
     )
 
 
-def late_labels(audit: Audit, index: int) -> Ints:
-    """Training rows of a fold before the test's time whose label is known only after its first prediction.
+def late_labels(audit: Audit) -> dict[int, Hits]:
+    """Per fold: training rows before the test's time whose label is known only after its first prediction.
 
     Rows in the test's own time are another fault; where the order is broken all over, there is nothing to purge.
     """
-    fold, times = audit.folds[index], audit.times
-    broken = order_broken(audit, index)
-    if len(broken) and order_kind(audit, index) in ("random", "reversed", "around"):
-        return np.array([], dtype="int64")
-    train = np.setdiff1d(np.unique(fold.train), broken)
-    late: Ints = train[times.known[train] > times.prediction[fold.test].min()]
-    return late
+    sides = sides_of(audit)
+    train, test = sides.bounds()
+    suspect = [
+        i for i, (a, b) in enumerate(zip(train, test)) if a.known is not None and b.made is not None and a.known > b.made
+    ]  # fmt: skip
+    broken = [i for i in suspect if i in broken_order(audit)]
+    aside = {i for i in broken if order_kind(audit, i) in ("random", "reversed", "around")} | new_groups(audit, broken)
+    asked = [i for i in suspect if i not in aside]
+    return sides.late_labels(asked) if asked else {}
 
 
-def _excess(audit: Audit, index: int, rows: Ints) -> int:
-    return int(audit.times.known[rows].max() - audit.times.prediction[audit.folds[index].test].min())
+def _excess(audit: Audit, index: int, late: Hits) -> int:
+    return late.facts["known"] - int(sides_of(audit).bounds()[1][index].made or 0)
 
 
 def _clock(column: str | None, sign: str, nanos: int) -> str:

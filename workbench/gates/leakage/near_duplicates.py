@@ -1,7 +1,9 @@
 """Test rows that are training rows with a little noise.
 
-**What it does.** As `leakage/duplicates`, but numbers may differ by up to two thousandths of their column's standard deviation.
-Large test parts are sampled evenly; the evidence says how many rows were looked at.
+**What it does.** As `leakage/duplicates`, but numbers may differ a little: by less than lies between unrelated rows. How much
+that is follows from the rows themselves: copies lie near their originals and then there is nothing for a while, whereas
+unrelated rows get more frequent the further one looks. Rows meet by hashes of their rounded numbers, never all with all; large
+test parts are sampled evenly, and the evidence says how many rows were looked at.
 
 **Why it is bad.** Augmented copies, rounded re-exports and re-computed features give the answer away like exact copies do, and
 no comparison for equality sees them.
@@ -18,43 +20,43 @@ no comparison for equality sees them.
         train = augmented(train)                       # only what is trained on
 
 **How it can be wrong.** Measurements taken so often that neighbours hardly differ are near duplicates by nature. Where rows a
-little further apart are as frequent, it takes them for that and stays silent.
+little further apart are as frequent, or a row has many such neighbours, it takes them for that and stays silent.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from workbench.findings import Finding, Rows, Severity
+from workbench.findings import Finding, Severity
 from workbench.gates.facts import Audit
-from workbench.gates.leakage.twins import near_twins
+from workbench.gates.leakage.nearness import near_twins
 from workbench.gates.rule import Rule
-from workbench.gates.spans import folds_words, usable
+from workbench.gates.sides import evidence, sides_of
+from workbench.gates.spans import folds_words
 
-TOLERANCE = 0.002
 SHARE = 0.001
+"""Share of the test rows looked at from which near copies fail the gate; fewer are a warning."""
 
 
 def check(audit: Audit) -> Iterable[Finding]:
     """Yields one finding for all folds."""
-    audit.probed(len(audit.folds), "fold")
-    found = {i: near_twins(audit, i, TOLERANCE) for i in usable(audit)}
-    copies = {i: rows for i, (rows, _) in found.items() if len(rows)}
+    sides = sides_of(audit)
+    audit.probed(sides.folds, "fold")
+    copies = near_twins(audit)
     if not copies:
         return
-    worst = max(copies, key=lambda i: len(copies[i]))
-    rows, looked_at = found[worst]
-    example: Rows = audit.rows(rows, looked_at)
+    most = max(copies, key=lambda i: copies[i].hits.count)
+    found, of = copies[most].hits, copies[most].of
     yield Finding(
         rule=rule.id,
-        severity=Severity.ERROR if len(rows) >= max(2, SHARE * looked_at) else Severity.WARNING,
+        severity=Severity.ERROR if found.count >= max(2, SHARE * of) else Severity.WARNING,
         stage="split",
-        rows=sum(map(len, copies.values())),
-        evidence=[example],
+        rows=sum(near.hits.count for near in copies.values()),
+        evidence=[evidence(audit, found, of)],
         message="Test rows are training rows with a little noise in "
-        f"{folds_words(sorted(copies), len(audit.folds))}: in fold {worst} "
-        f"{len(rows):,} of {looked_at:,} test rows looked at differ from a training row by less than {TOLERANCE} standard "
-        "deviations in every number and in nothing else.",
+        f"{folds_words(sorted(copies), sides.folds)}: in fold {most} "
+        f"{found.count:,} of {of:,} test rows looked at differ from a training row by less than {copies[most].within:.2g} "
+        "standard deviations in every number and in nothing else.",
         remedy="Augment inside `fit` only, or keep all versions of a row on one side of the split.",
         location=audit.location("split"),
     )

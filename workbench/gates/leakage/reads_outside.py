@@ -1,7 +1,8 @@
 """A stage that reads what nobody handed it.
 
 **What it does.** Looks at which files, sockets and programs the stages after `load` opened during the base run, as the
-interpreter's audit hook saw it. Code, the libraries' own files and the scratch directory are left aside.
+interpreter's audit hook saw it, and whether they, or a module while it was imported, called `load` or what `load` is made of, or
+use a table that `load`'s module keeps in a global. Code, the libraries' own files and the scratch directory are left aside.
 
 **Why it is bad.** What a stage fetches itself is outside the as-of world: no gate can change it, so no gate can see that it
 holds the future. A saved scaler, a cached frame or a label file read in `fit` goes unnoticed by every other rule.
@@ -10,6 +11,7 @@ holds the future. A saved scaler, a cached frame or a label file read in `fit` g
 
     def fit(train):
         history = pd.read_parquet("data/all_labels.parquet")
+        everything = build(load())
 
 **Repaired**
 
@@ -17,7 +19,7 @@ holds the future. A saved scaler, a cached frame or a label file read in `fit` g
         return {…, "history": pd.read_parquet("data/history.parquet")}
 
 **How it can be wrong.** A small settings file of the workspace (TOML, YAML, JSON, INI) is a warning only. Files that a library
-reads in native code, and files read when a module is imported, are not seen.
+reads in native code are not seen. Tables of constants in `load`'s module may be used anywhere, up to a hundred rows.
 """
 
 from __future__ import annotations
@@ -54,7 +56,7 @@ def check(audit: Audit) -> Iterable[Finding]:
         kind, _, what = rest.partition(": ")
         severity = _severity(audit, kind, what) if stage != "load" else None
         if severity is not None:
-            found.setdefault((stage, severity), []).append(f"{kind} {what}")
+            found.setdefault((_stage(audit, stage, what), severity), []).append(f"{kind} {what}")
     audit.probed(len(audit.base.seconds), "stage")
     for (stage, severity), entries in sorted(found.items()):
         more = f" and {len(entries) - 1} more" if len(entries) > 1 else ""
@@ -70,6 +72,17 @@ def check(audit: Audit) -> Iterable[Finding]:
             remedy="Return it from `load` as a source with its own known times, or as columns of the feature frame.",
             location=audit.location(stage),
         )
+
+
+def _stage(audit: Audit, stage: str, what: str) -> str:
+    """The stage; for what was noted at a line, while modules were imported, the one whose function begins next before it."""
+    if stage != "import":
+        return stage
+    path, _, line = what.rpartition("(")[2].rstrip(")").rpartition(":")
+    places = [(name, audit.location(name)) for name in ("features", "split", "fit", "predict", "postprocess", "metrics")]
+    there = [(place.line or 0, name) for name, place in places if place is not None and place.path == path]
+    before = [one for one in there if line.isdigit() and one[0] <= int(line)]
+    return max(before)[1] if before else min(there)[1] if there else "load"
 
 
 def _severity(audit: Audit, kind: str, what: str) -> Severity | None:
@@ -96,6 +109,7 @@ def _verb(entry: str) -> str:
         "connect": "connects to",
         "resolve": "looks up",
         "start": "starts",
+        "call": "takes the source tables itself, by",
     }
     return f"it {words.get(kind, kind)} {what}"
 

@@ -27,6 +27,8 @@ Values = np.ndarray[Any, Any]
 UP = Draw(direction=1, unseen=False, flipped=1.0, emptied=0.1)
 DOWN = Draw(direction=-1, unseen=False, flipped=0.7, emptied=0.2)
 PROBE_ROWS = 2000
+FIT_ROWS = 3000
+"""Training rows that a refit needs to show that it reads something besides them."""
 FRESH = 5
 """Fresh runs of each kind to confirm a difference where fits aren't reproducible."""
 RELATIVE = 1e-7
@@ -71,34 +73,68 @@ def cheapest_fold(audit: Audit) -> int:
     return chosen_folds(audit)[0]
 
 
+def sampled(audit: Audit, index: int) -> Fold:
+    """The fold with part of its training rows, evenly taken: what fit reaches past its argument it reaches with few rows, too.
+
+    All of them where it can't be fitted on so few.
+    """
+    fold = audit.folds[index]
+    train = fold.train[:: max(1, len(fold.train) // FIT_ROWS)]
+    if len(train) == len(fold.train) or audit.once(f"whole {index}", lambda: False):
+        return fold
+    return Fold(train, fold.test)
+
+
 def noise(audit: Audit, index: int) -> Noise:
-    """Measured by the base run and its repetition; where these differ, by three more fits on the same frame."""
-    one, two = audit.base.fold_runs[index], audit.repeat.fold_runs[index]
-    if not np.array_equal(one.fold.train, two.fold.train) or not np.array_equal(one.fold.test, two.fold.test):
-        raise NotExercised("the folds change from run to run, so two fits can't be compared")
-    apart = [difference(one.raw, two.raw)]
-    rounding = RELATIVE * spread(one.raw)
-    if apart[0].max(initial=0.0) > rounding:
-        again = audit.once(f"noise {index}", lambda: _again(audit, index))
-        apart += [difference(a, b) for i, a in enumerate(again) for b in again[:i]]
+    """How far two fits on the same rows are apart, measured on the cheapest fold: the base run's and one on its frame alone.
+
+    Where these differ, by three more fits on the frame: what the stages before leave behind isn't noise.
+    """
+    return audit.once("noise", lambda: _noise(audit, cheapest_fold(audit)))
+
+
+def _noise(audit: Audit, index: int) -> Noise:
+    one = audit.base.fold_runs[index]
+    try:
+        two = alone(audit, index)
+    except PipelineError:  # it can't be fitted on the frame alone, which leakage/fit-sees-test reports
+        return Noise(0.0, 0.0, spread(one.raw), same_state=True)
+    same = one.model_digest is not None and one.model_digest == two.model_digest
+    if not difference(one.raw, two.raw).max(initial=0.0) > RELATIVE * spread(one.raw):
+        return Noise(0.0, 0.0, spread(one.raw), same_state=same)
+    again = [two, *(_fit(audit, audit.folds[index], audit.frame, "predict", index) for _ in range(2))]
+    apart = [difference(a.raw, b.raw) for i, a in enumerate(again) for b in again[:i]]
+    digests = {run.model_digest for run in again}
     return Noise(
         largest=max(float(pair.max(initial=0.0)) for pair in apart),
         typical=max(float(np.sqrt((pair**2).mean())) if len(pair) else 0.0 for pair in apart),
         spread=spread(one.raw),
-        same_state=one.model_digest is not None and one.model_digest == two.model_digest,
+        same_state=len(digests) == 1 and None not in digests,
     )
 
 
-def _again(audit: Audit, index: int) -> list[Values]:
-    try:
-        return [fitted(audit, index, audit.frame, "predict").raw for _ in range(3)]
-    except PipelineError:  # it can't be fitted on the frame alone, which leakage/fit-sees-test reports
-        return []
+def alone(audit: Audit, index: int) -> FoldRun:
+    """The whole fold fitted on the unchanged frame, without the stages before it. Raises PipelineError."""
+    return audit.once(f"alone {index}", lambda: _fit(audit, audit.folds[index], audit.frame, "predict", index))
 
 
 def control(audit: Audit, index: int) -> FoldRun:
-    """The fold fitted on the unchanged frame, without the stages before it: the reference for every changed world."""
-    return audit.once(f"control {index}", lambda: fitted(audit, index, audit.frame, "predict"))
+    """The sampled fold fitted on the unchanged frame: the reference for every changed world."""
+
+    def compute() -> FoldRun:
+        whole = len(sampled(audit, index).train) == len(audit.folds[index].train)
+        if whole and index == cheapest_fold(audit):
+            return alone(audit, index)
+        try:
+            return fitted(audit, index, audit.frame, "predict")
+        except PipelineError:
+            if whole:
+                raise
+            audit.forget(f"whole {index}")
+            audit.once(f"whole {index}", lambda: True)
+            return fitted(audit, index, audit.frame, "predict")
+
+    return audit.once(f"control {index}", compute)
 
 
 def refitted(audit: Audit, index: int, part: Part, *, until: Literal["fit", "predict"]) -> FoldRun:
@@ -114,7 +150,7 @@ def changed_frame(audit: Audit, index: int, part: Part) -> pd.DataFrame:
     """The feature frame with every row outside the fold's training part changed; keys, times and groups stay."""
     frame, prediction = audit.frame, audit.contract.prediction
     outside: Mask = np.ones(len(frame), dtype=bool)
-    outside[audit.folds[index].train] = False
+    outside[audit.folds[index].train] = False  # all training rows, also those left out of the sample
     kept = {*audit.keys, prediction.prediction_time, *prediction.groups}
     draw = UP if part == "features" else DOWN
     changed: dict[str, pd.Series] = {}
@@ -134,16 +170,13 @@ def probe(audit: Audit, index: int) -> pd.DataFrame:
 
 
 def fitted(audit: Audit, index: int, frame: pd.DataFrame, until: Literal["fit", "predict"]) -> FoldRun:
-    """One fresh fit of the fold on the training rows of `frame`."""
-    fold = audit.folds[index]
-    run = audit.pipeline.run(
-        audit.tables,
-        until=until,
-        frame=frame,
-        folds=[Fold(fold.train, fold.test)],
-        probe=probe(audit, index) if until == "predict" else None,
-    )
-    return run.fold_runs[0]
+    """One fresh fit of the sampled fold on the training rows of `frame`."""
+    return _fit(audit, sampled(audit, index), frame, until, index)
+
+
+def _fit(audit: Audit, fold: Fold, frame: pd.DataFrame, until: Literal["fit", "predict"], index: int) -> FoldRun:
+    asked = probe(audit, index) if until == "predict" else None
+    return audit.pipeline.run(audit.tables, until=until, frame=frame, folds=[fold], probe=asked).fold_runs[0]
 
 
 def shift(before: Values, after: Values) -> Floats:

@@ -22,61 +22,50 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
-
 from workbench.findings import Finding, Severity
-from workbench.gates.facts import Audit, Ints
+from workbench.gates.facts import Audit
 from workbench.gates.rule import NotApplicable, Rule
-from workbench.gates.spans import folds_words, usable
+from workbench.gates.sides import evidence, sides_of, tested, total, worst
+from workbench.gates.spans import folds_words
 
 
 def check(audit: Audit) -> Iterable[Finding]:
-    """Yields one finding per group column."""
+    """Yields one finding per group column, and a note where rows belong to none."""
     groups = audit.contract.prediction.groups
     if not groups:
         raise NotApplicable("the contract declares no groups")
     audit.rest_on("prediction.groups")
-    audit.probed(len(audit.folds), "fold")
-    for name in groups:
-        values = audit.column(name)
-        code = values.groupby(values, sort=False, dropna=True, observed=True).ngroup().to_numpy()
-        missing = values.isna().to_numpy()
-        code = np.where(missing, -1, code)
-        yield from _shared(audit, name, code)
-        used = np.unique(np.concatenate([part for fold in audit.folds for part in (fold.train, fold.test)]))
-        unknown = used[missing[used]]
-        if len(unknown):
+    sides = sides_of(audit)
+    audit.probed(sides.folds, "fold")
+    for index, name in enumerate(groups):
+        yield from _shared(audit, index, name)
+        unknown = sides.without_group(index)
+        if unknown.count:
             yield Finding(
-                rule=rule.id, severity=Severity.NOTE, stage="split", column=name, source="missing", rows=len(unknown),
-                evidence=[audit.rows(unknown, len(used))],
-                message=f"{len(unknown):,} rows of the folds have no `{name}`, so nobody can say which side they belong to.",
+                rule=rule.id, severity=Severity.NOTE, stage="split", column=name, source="missing", rows=unknown.count,
+                evidence=[evidence(audit, unknown, sides.used())],
+                message=f"{unknown.count:,} rows of the folds have no `{name}`, so nobody can say which side they belong to.",
                 remedy=f"Fill `{name}`, or leave these rows out of the test.", location=audit.location("split"),
             )  # fmt: skip
 
 
-def _shared(audit: Audit, name: str, code: Ints) -> Iterable[Finding]:
-    touched = {}
-    for i in usable(audit):
-        fold = audit.folds[i]
-        test = np.unique(fold.test)
-        rows = test[(code[test] >= 0) & np.isin(code[test], code[fold.train])]
-        if len(rows):
-            touched[i] = rows
+def _shared(audit: Audit, index: int, name: str) -> Iterable[Finding]:
+    sides = sides_of(audit)
+    touched = sides.shared_groups(index)
     if not touched:
         return
-    worst = max(touched, key=lambda i: len(touched[i]))
-    rows, tested = touched[worst], len(np.unique(audit.folds[worst].test))
-    count = len(np.unique(code[rows]))
+    most = worst(touched)
+    found, of = touched[most], tested(sides, most)
     yield Finding(
         rule=rule.id,
         severity=Severity.ERROR,
         stage="split",
         column=name,
-        rows=sum(map(len, touched.values())),
-        evidence=[audit.rows(rows, tested, extra=[name])],
+        rows=total(touched),
+        evidence=[evidence(audit, found, of, extra=[name])],
         message=f"`{name}` may not stand on both sides of a fold, and does in "
-        f"{folds_words(sorted(touched), len(audit.folds))}: in "
-        f"fold {worst} {count:,} of its values are trained on and tested, in {len(rows):,} of {tested:,} test rows.",
+        f"{folds_words(sorted(touched), sides.folds)}: in "
+        f"fold {most} {found.facts['values']:,} of its values are trained on and tested, in {found.count:,} of {of:,} test rows.",
         remedy=f"Split by `{name}`: give all rows of a value to one side (scikit-learn's GroupKFold), and keep the order in time "
         "within that where the data have one.",
         location=audit.location("split"),

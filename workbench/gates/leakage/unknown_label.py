@@ -24,44 +24,36 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
-
 from workbench.findings import Finding, Severity
-from workbench.gates.facts import Audit, Ints
+from workbench.gates.facts import Audit
 from workbench.gates.rule import Rule
+from workbench.gates.sides import evidence, sides_of
 
 
 def check(audit: Audit) -> Iterable[Finding]:
     """Yields one finding for test rows and one for training rows."""
-    audit.probed(len(audit.folds), "fold")
-    missing = audit.column(audit.contract.prediction.target).isna().to_numpy()
+    sides = sides_of(audit)
+    audit.probed(sides.folds, "fold")
     for side, severity in (("test", Severity.ERROR), ("training", Severity.WARNING)):
-        rows = _rows(audit, "test" if side == "test" else "train")
-        unknown: Ints = rows[missing[rows]]
-        if not len(unknown):
-            continue
         test = side == "test"
+        if not any(part.unlabelled for part in sides.bounds()[test]):
+            continue
+        unknown, of = sides.unlabelled("test" if test else "train"), sides.distinct("test" if test else "train")
         yield Finding(
             rule=rule.id,
             severity=severity,
             stage="split",
             column=audit.contract.prediction.target,
             source=side,
-            rows=len(unknown),
-            evidence=[audit.rows(unknown, len(rows))],
-            message=f"{len(unknown):,} of {len(rows):,} {side} rows have no outcome "
+            rows=unknown.count,
+            evidence=[evidence(audit, unknown, of)],
+            message=f"{unknown.count:,} of {of:,} {side} rows have no outcome "
             + ("and can't be scored." if test else "and teach nothing; `fit` has to leave them out."),
             remedy="Leave rows with a missing target out of the test part of the folds."
             if test
             else "Leave rows with a missing target out of the training part of the folds.",
             location=audit.location("split"),
         )
-
-
-def _rows(audit: Audit, side: str) -> Ints:
-    parts = [getattr(fold, side) for fold in audit.folds]
-    rows: Ints = np.unique(np.concatenate(parts)) if parts else np.array([], dtype="int64")
-    return rows
 
 
 rule = Rule("leakage/unknown-label", "split", "Rows without an outcome are scored or trained on.", check)

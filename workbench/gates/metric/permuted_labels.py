@@ -18,6 +18,7 @@ a table kept in a module, the test's own labels. It is found here without knowin
 
 **How it can be wrong.** A forecast that is taken from a feature instead of learnt (last week's value) is good without labels:
 where the predictions are a linear function of features, or don't change when labels are shuffled, it is a warning to look at.
+Several classes are counted as hits against the most frequent one.
 """
 
 from __future__ import annotations
@@ -30,41 +31,47 @@ import pandas as pd
 
 from workbench.findings import Finding, Measurement, Severity
 from workbench.gates.facts import Audit, Floats
-from workbench.gates.leakage.refits import cheapest_fold
+from workbench.gates.leakage.refits import cheapest_fold, sampled
 from workbench.gates.metric.scores import classes, positive
-from workbench.gates.rule import NotApplicable, NotExercised, Rule
+from workbench.gates.rule import NotExercised, Rule
 from workbench.pipeline.runner import Fold
 
 SKILL = 0.1
 FOLLOWED = 0.98
 """Share of the best constant's loss that nonsense labels may not take away."""
 FEWEST = 30
+SURE = 3.0
+"""Standard errors by which classes have to be told better than the most frequent one."""
+UNLEARNT = "something that shuffling labels doesn't change"
 
 
 def check(audit: Audit) -> Iterable[Finding]:
     """Yields a finding where a model trained on shuffled labels has skill."""
     index = cheapest_fold(audit)
-    fold = audit.folds[index]
+    fold = sampled(audit, index)
     train = np.unique(fold.train)
     name = audit.contract.prediction.target
     values = audit.column(name)
     known = train[values.notna().to_numpy()[train]]
     if len(known) < FEWEST or len(fold.test) < FEWEST:
         raise NotExercised(f"fold {index} has fewer than {FEWEST} training or test rows, too few to tell skill from luck")
-    if audit.contract.kind == "multiclass":
-        raise NotApplicable("predictions of several classes have no loss against a constant here yet")
     shuffled = values.copy()
     shuffled.iloc[known] = values.iloc[np.random.default_rng(31).permutation(known)].array
     run = audit.pipeline.run(
         audit.tables, until="predict", frame=audit.frame.assign(**{name: shuffled}), folds=[Fold(fold.train, fold.test)]
     ).fold_runs[0]
     audit.probed(1, "fold")
-    truth, made = _numbers(audit, np.asarray(fold.test), run.raw)
-    skill = _skill(truth, made)
+    rows, base = np.asarray(fold.test), audit.base.fold_runs[index].raw
+    if audit.contract.kind == "multiclass":
+        truth, skill = _hits(audit, rows, run.raw)
+        same = np.array_equal(np.asarray(base, dtype=object), np.asarray(run.raw, dtype=object))
+        source = UNLEARNT if same else ""
+    else:
+        truth, made = _numbers(audit, rows, run.raw)
+        skill = _skill(truth, made)
+        source = "" if skill < SKILL else _single_source(audit, rows, made, _numbers(audit, rows, base)[1])
     if skill < SKILL:
         return
-    _, honest = _numbers(audit, np.asarray(fold.test), audit.base.fold_runs[index].raw)
-    source = _single_source(audit, fold.test, made, honest)
     yield Finding(
         rule=rule.id,
         severity=Severity.WARNING if source else Severity.ERROR,
@@ -103,6 +110,23 @@ def _numbers(audit: Audit, rows: np.ndarray[Any, Any], raw: np.ndarray[Any, Any]
     return truth[both], made[both]
 
 
+def _hits(audit: Audit, rows: np.ndarray[Any, Any], raw: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], float]:
+    """Outcomes of the rows that have one, and the share of the most frequent class's misses that the predictions take away."""
+    values = audit.column(audit.contract.prediction.target).iloc[rows].reset_index(drop=True)
+    known = values.notna().to_numpy()
+    if known.sum() < FEWEST:
+        raise NotExercised(f"fewer than {FEWEST} test rows have an outcome and a prediction")
+    truth = values[known].astype(object).to_numpy()
+    hit = truth == np.asarray(raw, dtype=object)[known]
+    most = truth == pd.Series(truth).mode().iloc[0]
+    if most.all():
+        raise NotExercised("all outcomes of the test are the same, so nothing can be explained")
+    gain = hit.astype("float64") - most
+    if gain.mean() < SURE * float(gain.std()) / np.sqrt(len(gain)):
+        return truth, 0.0
+    return truth, float(gain.mean() / (1 - most.mean()))
+
+
 def _skill(truth: Floats, made: Floats) -> float:
     """Share of the best constant's loss that the predictions take away, by absolute or squared error, whichever is less.
 
@@ -121,7 +145,7 @@ def _skill(truth: Floats, made: Floats) -> float:
 def _single_source(audit: Audit, rows: np.ndarray[Any, Any], made: Floats, honest: Floats) -> str:
     """What the predictions come from where that isn't the labels: a feature they follow, or themselves unchanged."""
     if len(honest) == len(made) and np.allclose(honest, made, rtol=1e-9, atol=1e-12):
-        return "something that shuffling labels doesn't change"
+        return UNLEARNT
     if len(made) != len(rows):
         return ""
     columns = []

@@ -45,7 +45,7 @@ def check(audit: Audit) -> Iterable[Finding]:
     audit.scores[score.name] = round(overall(values, weights), 9)
     if audit.contract.stages.metrics is None:
         return
-    claims = [_claim(score, claimed) for claimed in audit.base.scores]
+    claims = [claimed_score(score, claimed) for claimed in audit.base.scores]
     if len(claims) != len(values) or all(claim is None for claim in claims):
         yield Finding(
             rule=rule.id, severity=Severity.NOTE, stage="metrics", column=score.name, source="absent",
@@ -83,7 +83,8 @@ def check(audit: Audit) -> Iterable[Finding]:
     )
 
 
-def _claim(score: Score, claimed: dict[str, float]) -> float | None:
+def claimed_score(score: Score, claimed: dict[str, float]) -> float | None:
+    """What a metrics stage said the primary score is, under its own or another usual name; None where it said nothing."""
     if score.name in claimed:
         return float(claimed[score.name])
     for name in ALIASES.get(score.name, ()):

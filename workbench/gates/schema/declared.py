@@ -35,7 +35,8 @@ def declared(audit: Audit, *fields: str) -> list[Declared]:
         Declared(source, name, facts, audit.tables[source][name])
         for source, declaration in audit.contract.sources.items()
         for name, facts in declaration.columns.items()
-        if any(getattr(facts, field) not in (None, False) for field in fields)
+        # `min = 0` is a fact; 0 == False.
+        if any(getattr(facts, field) is not None and getattr(facts, field) is not False for field in fields)
     ]
     if not found:
         raise NotApplicable(f"the contract declares no column's {' or '.join(fields)}")

@@ -1,0 +1,1 @@
+"""Rules about the row that serving builds and the row that training used."""

@@ -1,0 +1,1 @@
+"""One static rule per file; `registry` finds them. Nothing else lives here."""

@@ -1,0 +1,1 @@
+"""One file per base pipeline, each with `base = Base(...)`; found by the catalogue."""

@@ -1,0 +1,87 @@
+"""Pattern 21: join to the latest snapshot."""
+
+from __future__ import annotations
+
+from workbench.mutants.model import expected
+from workbench.mutants.pattern import Pattern, Plant
+
+pattern = Pattern(
+    number=21,
+    title="Join to the latest snapshot",
+    taxonomy="L3.1",
+    why=("today's state is joined to rows of the past; the state before the first prediction is known to all of them"),
+    plants={
+        "shop": (
+            Plant(
+                {
+                    "extra": """\
+snapshot = tables["grades"].sort_values("since").groupby("store", as_index=False).last()
+frame = frame.merge(snapshot[["store", "grade"]], on="store", how="left")
+"""
+                }
+            ),
+            Plant(
+                {
+                    "extra": """\
+grades = tables["grades"][tables["grades"]["since"] <= frame["date"].min() + pd.Timedelta("27d")]
+snapshot = grades.sort_values("since").groupby("store", as_index=False).last()
+frame = frame.merge(snapshot[["store", "grade"]], on="store", how="left")
+"""
+                }
+            ),
+        ),
+        "power": (
+            Plant(
+                {
+                    "part": """\
+outages = tables["outages"]
+part["outages"] = float((outages["meter"] == name).sum())
+"""
+                }
+            ),
+            Plant(
+                {
+                    "part": """\
+outages = tables["outages"][tables["outages"]["reported"] <= axis[0] + pd.Timedelta("7d")]
+part["outages"] = float((outages["meter"] == name).sum())
+"""
+                }
+            ),
+        ),
+        "rides": (
+            Plant(
+                {
+                    "extra": """\
+moves = parsed(tables["moves"], "done").sort_values("done")
+moves = moves[moves["done"] <= frame["slot"].max()]
+frame = frame.merge(moves.groupby(KEY)["bikes"].last().rename("last_move").reset_index(), on=KEY, how="left")
+"""
+                }
+            ),
+            Plant(
+                {
+                    "extra": """\
+moves = parsed(tables["moves"], "done").sort_values("done")
+moves = moves[moves["done"] <= frame["slot"].min() + pd.Timedelta("7d")]
+frame = frame.merge(moves.groupby(KEY)["bikes"].last().rename("last_move").reset_index(), on=KEY, how="left")
+"""
+                }
+            ),
+        ),
+    },
+    expects={
+        "shop": expected("leakage/future-feature", stage="features", columns="grade", sources=("grades.grade", "grades.since")),
+        "power": expected(
+            "leakage/future-feature",
+            stage="features",
+            columns="outages",
+            sources=("outages.meter", "outages.begin", "outages.reported", "outages.hours"),
+        ),
+        "rides": expected(
+            "leakage/future-feature",
+            stage="features",
+            columns="last_move",
+            sources=("moves.bikes", "moves.done", "moves.city", "moves.station"),
+        ),
+    },
+)
