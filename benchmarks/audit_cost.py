@@ -1,7 +1,7 @@
 """What an audit costs: its time over the time of one plain run of the pipeline, for departures and two generated pipelines.
 
-A plain run is a process of its own that imports the stages, loads, and runs all of them, confined as always. The audit follows it,
-as it does in a session: what the plain run left behind (tables and results by content) is used again. Both are whole processes,
+A plain run is a process of its own that imports the stages, loads, and runs all of them, confined as always. The audit follows
+it, as it does in a session: what the plain run left behind (tables and results by content) is used again. Both are whole processes,
 timed from outside, in one run, one after the other. `runs` counts runs of the features stage, the plain run's included.
 
     python benchmarks/audit_cost.py [--json] [--rounds 1] [--only NAME]
@@ -85,7 +85,7 @@ def columns(frame):
 def fit(train):
     import lightgbm
     known = train[train["units"].notna()]
-    settings = dict(objective="regression", num_leaves=31, learning_rate=0.1, verbose=-1, seed=1, deterministic=True, num_threads=2)
+    settings = dict(objective="regression", num_leaves=31, verbose=-1, seed=1, deterministic=True, num_threads=2)
     return lightgbm.train(settings, lightgbm.Dataset(known[columns(known)], known["units"]), num_boost_round=60)
 
 def predict(model, frame):
