@@ -2,7 +2,7 @@
 
 A plain run is a process of its own that imports the stages, loads, and runs all of them, confined as always. The audit follows
 it, as it does in a session: what the plain run left behind (tables and results by content) is used again. Both are whole
-processes, timed from outside, in one run, one after the other. `runs` counts runs of the features stage, the plain run's included.
+processes, timed from outside, in one run, one after the other. `runs`: of the features stage, the plain one included.
 
     python benchmarks/audit_cost.py [--json] [--rounds 1] [--only NAME]
 """
@@ -137,7 +137,7 @@ def main() -> None:
     if args.json:
         print(json.dumps(rows, indent=2))
         return
-    print("| pipeline | frame | plain run | audit after it | ratio | features gate | its runs | cohorts | verdict | memory |")
+    print("| pipeline | frame | plain run | audit after it | ratio | features gate | runs | cohorts | verdict | memory |")
     print("|---|---|---|---|---|---|---|---|---|---|")
     for row in rows:
         print(
