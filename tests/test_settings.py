@@ -46,3 +46,12 @@ def test_the_environment_fills_only_what_is_unset(tmp_path: Path) -> None:
     settings = load_settings(tmp_path, {"WORKBENCH_KEY": "theirs", "MLFLOW_TRACKING_URI": "http://127.0.0.1:5000"})
     assert settings.review.key == "mine"
     assert settings.mlflow.tracking_uri == "http://127.0.0.1:5000"
+
+
+def test_the_engine_is_one_of_two_and_its_memory_is_a_size(tmp_path: Path) -> None:
+    (tmp_path / "workbench.toml").write_text('[engine]\nbackend = "pyspark"\nmemory = "8GB"\nthreads = 2\n')
+    assert load_settings(tmp_path, {}).engine.backend == "pyspark"
+    for wrong in ('backend = "polars"', 'memory = "much"', "threads = -1"):
+        (tmp_path / "workbench.toml").write_text(f"[engine]\n{wrong}\n")
+        with pytest.raises(ConfigError, match="engine"):
+            load_settings(tmp_path, {})

@@ -27,6 +27,7 @@ AGREEING = 200_000
 """Training rows that almost agree with rows of the sample, beyond which rows like these are everywhere."""
 NEAR_MISSES = 0.1
 """Near misses per full match from which matches count as coincidence."""
+FEWEST = 3
 OTHER_OUTCOMES = 0.25
 """Equal features with unequal outcomes, as a share of what chance would give, from which features repeat by nature."""
 
@@ -45,7 +46,7 @@ def exact_twins(audit: Audit) -> dict[int, Hits]:
     usual = Usual(sides, chosen)
     telling = usual.telling(chosen)
     rich = (telling.sum(axis=1) >= RARE_CELLS) | usual.improbable(chosen)
-    if not rich.any() or _repeats_itself(sides, chosen, usual):
+    if not rich.any() or _repeats_itself(sides, chosen, usual) or _outcomes_differ(usual):
         return {}
     columns = [j for j in range(telling.shape[1]) if not same(usual.values[1:, j], usual.values[:-1, j]).all()]
     alike = agreeing(sides, chosen, columns, AGREEING)
@@ -54,8 +55,6 @@ def exact_twins(audit: Audit) -> dict[int, Hits]:
     if alike is None or other_alike is None:
         return {}
     matches = _are_among(others, chosen)
-    if _outcomes_differ(sides, usual, other_alike, matches):
-        return {}
     kept = rich & _at_most_one(chosen, rich, telling, alike)
     other_telling = usual.telling(others)
     other_rich = usual.improbable(others)
@@ -113,15 +112,20 @@ def _near_misses(telling: Ints, improbable: Mask, alike: tuple[Ints, Ints, Ints]
     return float(max((missed[column == j].sum() for j in np.unique(column)), default=0))
 
 
-def _outcomes_differ(sides: Sides, usual: Usual, alike: tuple[Ints, Ints, Ints], matches: Mask) -> bool:
-    """Whether rows of equal features differ in their outcome about as often as chance has it: then nobody copied them."""
-    sid, column, count = alike
-    target = len(sides.roles.judged) - 1
-    met = sid[(column == target) & (count > 0)]
-    shares = np.unique(usual.values[:, target], return_counts=True)[1] / max(1, len(usual.values))
-    expected = len(met) * (1 - float((shares**2).sum()))
-    differing = int((~matches[met]).sum())
-    return differing >= 2 and differing >= OTHER_OUTCOMES * expected
+def _outcomes_differ(usual: Usual) -> bool:
+    """Whether training rows of equal features differ in their outcome about as often as chance has it: nobody copied those."""
+    if usual.rows < 2 or usual.values.shape[1] < 2:
+        return False
+    filled = np.ascontiguousarray(np.nan_to_num(usual.values, nan=-9e18)) + 0.0
+    alike = _pairs(np.unique(filled[:, :-1], axis=0, return_counts=True)[1])
+    equal = _pairs(np.unique(filled, axis=0, return_counts=True)[1])
+    shares = np.unique(filled[:, -1], return_counts=True)[1] / usual.rows
+    expected = alike * (1 - float((shares**2).sum()))
+    return expected >= FEWEST and alike - equal >= OTHER_OUTCOMES * expected
+
+
+def _pairs(counts: Ints) -> float:
+    return float((counts * (counts - 1)).sum()) / 2
 
 
 def _repeats_itself(sides: Sides, chosen: Sample, usual: Usual) -> bool:

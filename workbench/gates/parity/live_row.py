@@ -51,7 +51,7 @@ def check(audit: Audit) -> Iterable[Finding]:
     if not asked and not failed:
         raise NotApplicable("no prediction is made before its outcome is known")
     built = sum(one.comparison.pending for one in asked if one.comparison is not None)
-    audit.probed(built, "rows with an open outcome")
+    audit.probed(built, "open outcome")
     if built:
         return
     cut = (asked or failed)[0].cut.at
