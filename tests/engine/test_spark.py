@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from tests.engine.reference import ROLES, answers, asked, rows
+from tests.gates.subjects import HOURS, shop_frame
 from workbench.engine.backend import Engine, open_engine
 from workbench.engine.sides import Sides
 
@@ -70,3 +72,29 @@ def test_files_are_read_in_place_and_clocks_are_understood(spark: Engine, tmp_pa
     assert seen[0][0][0].timeless == 1
     utc = dt.datetime(2024, 11, 3, 6, 30, tzinfo=dt.UTC)  # 01:30 EST, not EDT
     assert seen[0][0][0].last == int(utc.timestamp()) * 10**9
+
+
+def test_a_whole_audit_says_the_same_on_both_engines(spark: Engine, tmp_path: Path) -> None:
+    """Keys, groups, times, copies and near copies: rule by rule, to the row and the word."""
+    from tests.gates.test_tables_audit import CONTRACT
+    from workbench.gates.tables import audit_tables
+    from workbench.settings import load_settings
+
+    frame = shop_frame()
+    frame["owner"] = np.where(frame["hour"] < HOURS[480], "old", "new")
+    frame["hour"] = frame["hour"].astype("datetime64[us, UTC]")
+    train, test = frame[frame["hour"] < HOURS[483]].copy(), frame[frame["hour"] >= HOURS[480]].copy()
+    numbers = [test.columns.get_loc(name) for name in ("lag", "mean", "price", "units")]
+    test.iloc[50:70, numbers] = train.iloc[100:120, numbers].to_numpy()
+    test.iloc[90:110, numbers] = train.iloc[200:220, numbers].to_numpy() * (1 + 1e-5)
+    (tmp_path / "pipelines" / "shop").mkdir(parents=True)
+    (tmp_path / "pipelines" / "shop" / "contract.toml").write_text(CONTRACT)
+    train.to_parquet(tmp_path / "train.parquet")
+    test.to_parquet(tmp_path / "test.parquet")
+    said = []
+    for backend in ("duckdb", "pyspark"):
+        (tmp_path / "workbench.toml").write_text(f'[engine]\nbackend = "{backend}"\n')
+        report = audit_tables(load_settings(tmp_path, {}), "shop", train=["train.parquet"], test=["test.parquet"])
+        said.append([(f.rule, f.severity, f.rows, f.message) for f in report.findings])
+    assert said[0] == said[1]
+    assert {rule for rule, *_ in said[0]} >= {"leakage/duplicates", "leakage/near-duplicates", "leakage/overlap"}
