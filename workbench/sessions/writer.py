@@ -11,6 +11,7 @@ import json
 import os
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -54,15 +55,15 @@ class SessionWriter:
         redactor = Redactor(secrets)
         header = header.model_copy(update={"goal": redactor.text(header.goal), "ending": None})
         _make_directory(directory / BLOBS)
-        descriptor = _open_locked(directory)
-        try:
+        with ExitStack() as undo:
+            descriptor = _open_locked(directory)
+            undo.callback(os.close, descriptor)
             if (directory / HEADER).exists() or os.fstat(descriptor).st_size:
                 raise UsageError(f"{directory.name} is a session already.", "resume it, or choose another name")
             _replace_file(directory / HEADER, _header_text(header))
-        except BaseException:
-            os.close(descriptor)
-            raise
-        return cls(Session(directory, header, [], header.digest), descriptor, clock=clock, redactor=redactor)
+            writer = cls(Session(directory, header, [], header.digest), descriptor, clock=clock, redactor=redactor)
+            undo.pop_all()  # the writer's from here on
+        return writer
 
     @classmethod
     def resume(cls, directory: Path, *, secrets: Sequence[str] = (), clock: Clock = utc_now) -> SessionWriter:
@@ -72,15 +73,15 @@ class SessionWriter:
         """
         if not (directory / HEADER).exists():
             raise UsageError(f"There is no session in {directory}.", "`workbench run` starts one")
-        descriptor = _open_locked(directory)
-        try:
+        with ExitStack() as undo:
+            descriptor = _open_locked(directory)
+            undo.callback(os.close, descriptor)
             session = read_session(directory)
             if session.torn:
                 _set_aside(directory, descriptor, session.torn)
-        except BaseException:
-            os.close(descriptor)
-            raise
-        return cls(session, descriptor, clock=clock, redactor=Redactor(secrets))
+            writer = cls(session, descriptor, clock=clock, redactor=Redactor(secrets))
+            undo.pop_all()  # the writer's from here on
+        return writer
 
     def append(self, event: Event) -> Event:
         """Writes one event and returns it as written, with its number, time and chain; it is on disk then.
