@@ -5,8 +5,10 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 VENV := .venv
 BIN := $(VENV)/bin
-# Tests run in parallel; set WORKERS=0 for one process.
+# Tests run in parallel; set WORKERS=0 for one process. Stealing keeps a file's tests, and what they share, mostly in one process;
+# other packages' pytest plugins are left out, because loading them takes seconds in every process.
 WORKERS ?= auto
+PYTEST = $(BIN)/python -m pytest --disable-plugin-autoload -p xdist -n $(WORKERS) --dist worksteal
 
 .PHONY: run test test-all bench lint types layers check clean
 .DEFAULT_GOAL := run
@@ -15,15 +17,16 @@ run: $(VENV)/.runtime
 	@$(BIN)/workbench demo
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-all: $(VENV)/.dev
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(PYTEST)
 
 # The tables of benchmarks/README.md; takes about an hour. Each script says what it measures and has a shorter form.
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/audit_cost.py
 	$(BIN)/python benchmarks/lint_recall.py
+	$(BIN)/python benchmarks/lint_elsewhere.py
 	$(BIN)/python benchmarks/set_checks.py --rows 1 10 100 --deepchecks
 	$(BIN)/python benchmarks/rarity.py
 	$(BIN)/python benchmarks/leak_recall.py

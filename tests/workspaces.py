@@ -9,10 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-SHOP_CONTRACT = """\
-name = "shop"
-kind = "regression"
-
+SHOP_STAGES = """\
 [stages]
 load     = "pipelines.shop.data:load"
 features = "pipelines.shop.features:build"
@@ -20,19 +17,25 @@ split    = "pipelines.shop.split:folds"
 fit      = "pipelines.shop.model:fit"
 predict  = "pipelines.shop.model:predict"
 metrics  = "pipelines.shop.metrics:score"
+"""
 
+SHOP_CONTRACT = f"""\
+name = "shop"
+kind = "regression"
+
+{SHOP_STAGES}
 [sources.sales]
 time = "hour"
 known_after = "2h"
 [sources.sales.columns]
-store = { known = "always" }
+store = {{ known = "always" }}
 
 [sources.prices]
 time = "hour"
 [sources.prices.columns]
-store = { known = "always" }
-hour = { known = "always" }
-price = { known = "always" }
+store = {{ known = "always" }}
+hour = {{ known = "always" }}
+price = {{ known = "always" }}
 
 [sources.stores]
 static = true

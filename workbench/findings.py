@@ -51,6 +51,49 @@ class MovedCell(_Model):
     """Cutoffs that were tried."""
 
 
+class Trace(_Model):
+    """A feature or prediction around a cutoff, with the future as it was and with another future; drawn by the reports.
+
+    Rows in the order in which they are predicted; all lists have one entry per row. Numbers are rounded to seven digits;
+    values that aren't numbers are words; missing ones are null.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    kind: Literal["trace"] = "trace"
+    column: str
+    entity: dict[str, str] = Field(default_factory=dict)
+    """Whose rows these are; empty where one entity has too few of them (or the contract names none)."""
+    series: bool = True
+    """Whether the rows are one after the other of one entity, rather than of several side by side."""
+    cutoff: str
+    world: str
+    """In which other future the values came out: as in `MovedCell`."""
+    times: list[str] = Field(max_length=64)
+    """When each row is predicted, ISO 8601."""
+    with_future: list[float | str | None]
+    """As the pipeline computed it."""
+    without_future: list[float | str | None]
+    """As it came out when what wasn't known at the cutoff was changed or taken away; null where `state` is `open`."""
+    state: list[Literal["moved", "same", "open"]]
+    """`open`: not compared, as the row is predicted after the cutoff or may be missing in that future."""
+    made: int
+    """So many of the rows, from the first on, are predicted at or before the cutoff."""
+
+    @model_validator(mode="after")
+    def _one_entry_per_row(self) -> Trace:
+        if len({len(column) for column in (self.times, self.with_future, self.without_future, self.state)}) != 1:
+            raise ValueError("a trace has one time, two values and one state per row")
+        if not 0 <= self.made <= len(self.times):
+            raise ValueError("a trace can't have more rows before its cutoff than rows")
+        return self
+
+    @property
+    def numeric(self) -> bool:
+        """Whether all values that are there are numbers, so that they can be drawn."""
+        return not any(isinstance(value, str) for value in (*self.with_future, *self.without_future))
+
+
 class Rows(_Model):
     """Proof by set operation: rows that break the rule, with a few of them written out."""
 
@@ -93,7 +136,7 @@ class Text(_Model):
     text: str
 
 
-Evidence = Annotated[MovedCell | Rows | Span | Measurement | Text, Field(discriminator="kind")]
+Evidence = Annotated[MovedCell | Trace | Rows | Span | Measurement | Text, Field(discriminator="kind")]
 
 
 class Effect(_Model):

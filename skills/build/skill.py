@@ -19,7 +19,7 @@ from workbench.sessions.heldout import HeldOut
 from workbench.skills.run import SkillContext
 
 if TYPE_CHECKING:
-    from workbench.pipeline.runner import Run
+    from workbench.pipeline.results import Run
 
 
 class _Model(BaseModel):

@@ -23,7 +23,8 @@ from workbench.errors import PipelineError
 from workbench.findings import Finding
 from workbench.loop.trial import edited_copy, judged
 from workbench.pipeline.contract import Contract, load_contract
-from workbench.pipeline.runner import Fold, Pipeline
+from workbench.pipeline.results import Fold
+from workbench.pipeline.runner import Pipeline
 from workbench.pipeline.times import frame_zone, label_known_times, nanoseconds, prediction_times, target_times
 from workbench.skills.run import SkillContext
 from workbench.skills.source import Module, Uneditable, imported_files, module_path

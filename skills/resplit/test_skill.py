@@ -17,7 +17,7 @@ from skills.resplit.seeds import seeded
 from skills.resplit.skill import Facts, Input, repair, run
 from skills.resplit.writing import Clock
 from workbench.pipeline.contract import Contract, load_contract
-from workbench.pipeline.runner import Fold
+from workbench.pipeline.results import Fold
 from workbench.skills.source import Module
 from workbench.testing import make_workspace, skill_context
 

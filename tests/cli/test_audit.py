@@ -31,12 +31,22 @@ def test_a_failed_gate_in_every_format(tmp_path: Path, capsys: pytest.CaptureFix
     assert (
         code == 1 and body["format"] == 1 and body["verdict"] == "fail" and body["findings"][0]["rule"] == "leakage/label-embargo"
     )
+    base = (*base, "--quick")
     code, out, _ = _run(capsys, *base, "--format", "sarif", "--quiet")
     assert code == 1 and json.loads(out)["runs"][0]["results"][0]["ruleId"] == "leakage/label-embargo"
-    code, out, err = _run(capsys, *base, "--format", "junit", "--quiet")
-    assert code == 1 and err == "" and ElementTree.fromstring(out).attrib["failures"] == "1"
     code, out, _ = _run(capsys, *base, "--format", "github")
     assert code == 1 and out.startswith("::error file=pipelines/shop/split.py,line=7,")
+
+
+def test_a_contract_that_cannot_be_used_in_every_format(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_workspace(tmp_path, edits=[('kind = "regression"', 'kind = "ranking"')])
+    base = ("-C", str(tmp_path), "audit", "shop", "--gate", "split")
+    code, out, err = _run(capsys, *base, "--format", "junit", "--quiet")
+    assert code == 2 and err == "" and ElementTree.fromstring(out).attrib["errors"] == "1"
+    code, out, _ = _run(capsys, *base, "--format", "github")
+    assert code == 2 and out.startswith("::error file=pipelines/shop/contract.toml,")
+    code, out, _ = _run(capsys, *base, "--format", "sarif")
+    assert code == 2 and json.loads(out)["runs"][0]["invocations"][0]["executionSuccessful"] is False
 
 
 def test_all_use_cases_and_the_worst_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -85,7 +85,7 @@ def test_rules_explain_themselves(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = _run(capsys, "lint", "--explain", "all")
     assert code == 0 and len(out.splitlines()) >= 15
     code, out, _ = _run(capsys, "lint", "--explain", "future-shift")
-    assert code == 0 and out.startswith("lint/future-shift") and "**Repaired**" in out
+    assert code == 0 and out.startswith("# lint/future-shift (gate static)") and "**Repaired**" in out
 
 
 def test_it_is_cheap_to_start(tmp_path: Path) -> None:

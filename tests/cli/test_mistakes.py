@@ -32,13 +32,15 @@ def said(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str]:
         ({CONTRACT: ("pipelines.visits.split:folds", "pipelines.visits.splits:folds")}, ["pipelines.visits.splits"]),
         ({CONTRACT: ('door = { known = "always" }', 'gate = { known = "always" }')}, ["visits", "gate"]),
         ({CONTRACT: ('horizon = "24h"', 'horizon = "a day"')}, ["contract.toml:", "horizon"]),
+        # Every fault of a stage is asked in `tests/pipeline/test_bad_input.py`; here a few that come out of the whole program.
         ({"pipelines/visits/features.py": ("return frame", "return None")}, ["features"]),
-        (
+        pytest.param(
             {"pipelines/visits/features.py": ("    return frame", '    frame["visitors"] = float("nan")\n    return frame')},
             ["visitors"],
+            marks=pytest.mark.slow,
         ),
         ({"pipelines/visits/data.py": ("pd.concat(doors, ignore_index=True)", "pd.concat(doors).head(0)")}, ["visits", "empty"]),
-        ({"pipelines/visits/split.py": ("yield ", "return 3\n        yield ")}, ["split"]),
+        pytest.param({"pipelines/visits/split.py": ("yield ", "return 3\n        yield ")}, ["split"], marks=pytest.mark.slow),
         ({"pipelines/visits/model.py": ("return model.predict", "return list(model.predict")}, ["pipelines/visits/model.py"]),
     ],
 )

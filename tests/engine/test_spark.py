@@ -76,7 +76,8 @@ def test_files_are_read_in_place_and_clocks_are_understood(spark: Engine, tmp_pa
 
 def test_a_whole_audit_says_the_same_on_both_engines(spark: Engine, tmp_path: Path) -> None:
     """Keys, groups, times, copies and near copies: rule by rule, to the row and the word."""
-    from tests.gates.test_tables_audit import CONTRACT
+    from tests.gates.test_tables_audit import OWNED
+    from tests.workspaces import make_workspace
     from workbench.gates.tables import audit_tables
     from workbench.settings import load_settings
 
@@ -87,8 +88,7 @@ def test_a_whole_audit_says_the_same_on_both_engines(spark: Engine, tmp_path: Pa
     numbers = [test.columns.get_loc(name) for name in ("lag", "mean", "price", "units")]
     test.iloc[50:70, numbers] = train.iloc[100:120, numbers].to_numpy()
     test.iloc[90:110, numbers] = train.iloc[200:220, numbers].to_numpy() * (1 + 1e-5)
-    (tmp_path / "pipelines" / "shop").mkdir(parents=True)
-    (tmp_path / "pipelines" / "shop" / "contract.toml").write_text(CONTRACT)
+    make_workspace(tmp_path, edits=OWNED)
     train.to_parquet(tmp_path / "train.parquet")
     test.to_parquet(tmp_path / "test.parquet")
     said = []

@@ -12,7 +12,8 @@ from workbench.errors import PipelineError
 from workbench.gates.facts import Audit
 from workbench.gates.leakage.future_feature import explore
 from workbench.pipeline.contract import Contract
-from workbench.pipeline.runner import Pipeline, Run
+from workbench.pipeline.results import Run
+from workbench.pipeline.runner import Pipeline
 from workbench.settings import Settings
 
 

@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 
 from tests.gates import shop
+from tests.gates.loans import CODE, CONTRACT
 from tests.gates.probed import subject_of
-from tests.gates.subjects import HOURS, contract, running, seen, shop_frame
+from tests.gates.subjects import HOURS, TOLD_MODEL, contract, running, seen, shop_frame
 from tests.workspaces import SHOP_FEATURES, SHOP_MODEL, SHOP_SPLIT
 from workbench.gates.facts import Audit
 from workbench.gates.schema.profile import profile
@@ -161,48 +162,13 @@ runs(
     {"edits": SERVE, "files": {"pipelines/shop/online.py": ONLINE.replace("FACTOR", "60")}},
     {"edits": SERVE, "files": {"pipelines/shop/online.py": ONLINE.replace("FACTOR", "1")}},
 )
-LOANS = (
-    'name = "shop"\nkind = "binary"\n[stages]\n'
-    + "".join(f'{s} = "pipelines.shop.loans:{s}"\n' for s in ("load", "features", "split", "fit", "predict", "metrics"))
-    + '[sources.loans]\nstatic = true\n[prediction]\nentity = ["loan"]\ntarget = "default"\n'
-)
-LOANS_CODE = """
-import numpy as np
-import pandas as pd
-
-
-def load():
-    rng = np.random.default_rng(0)
-    loans = pd.DataFrame({"loan": np.arange(200), "income": rng.lognormal(10, 0.5, 200)})
-    return {"loans": loans.assign(default=(rng.random(200) < 0.3).astype(int))}
-
-
-def features(tables):
-    return tables["loans"].assign(x=lambda loans: EXPRESSION)
-
-
-def split(frame):
-    yield np.arange(120), np.arange(120, 200)
-
-
-def fit(train):
-    return float(train["default"].mean())
-
-
-def predict(model, frame):
-    return np.full(len(frame), model)
-
-
-def metrics(y_true, y_pred, frame):
-    return {"brier": float(np.mean((y_true - y_pred) ** 2))}
-"""
 
 
 def loans(expression: str) -> dict[str, Any]:
-    return {"contract": LOANS, "files": {"pipelines/shop/loans.py": LOANS_CODE.replace("EXPRESSION", expression)}}
+    return {"contract": CONTRACT, "files": {"pipelines/shop/loans.py": CODE.replace("FEATURE", f'frame["x"] = {expression}')}}
 
 
-runs("leakage/fold-features", loans('loans["income"] / loans["income"].mean()'), loans('np.log(loans["income"])'))
+runs("leakage/fold-features", loans('frame["income"] / frame["income"].mean()'), loans('np.log(frame["income"])'))
 BACKTEST = """
 import pandas as pd
 
@@ -307,18 +273,7 @@ looks("metric/slices", lambda: scored(change=one_store_wrong), scored)
 looks("metric/too-good", lambda: scored(noise=0.001), scored, "warning")
 runs(
     "metric/permuted-labels",
-    {
-        "model": SHOP_MODEL.replace(
-            "import numpy as np\n",
-            'import numpy as np\n\nfrom pipelines.shop.data import load\n\n_SALES = load()["sales"]\n'
-            'ANSWERS = dict(zip(zip(_SALES["store"], _SALES["hour"]), _SALES["units"]))\n',
-            1,
-        ).replace(
-            'return design(frame) @ model["coefficients"]',
-            'told = np.array([ANSWERS[k] for k in zip(frame["store"], frame["hour"])])\n'
-            '    return 0.1 * (design(frame) @ model["coefficients"]) + 0.9 * told',
-        )
-    },
+    {"model": TOLD_MODEL},
 )
 
 

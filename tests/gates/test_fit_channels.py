@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.gates.loans import CODE, CONTRACT
 from tests.gates.subjects import errors, found, running
-from tests.gates.test_fold_features import CODE, CONTRACT
 from tests.workspaces import SHOP_DATA, SHOP_MODEL, SHOP_SPLIT
 from workbench.gates.leakage import batch_prediction, outcome_filter, reads_outside, split_sees_test
 from workbench.gates.metric import permuted_labels

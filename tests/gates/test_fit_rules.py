@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.gates.subjects import errors, found, running
+from tests.gates.subjects import TOLD_MODEL, errors, found, running
 from tests.workspaces import SHOP_FEATURES, SHOP_MODEL
 from workbench.gates.facts import Audit
 from workbench.gates.leakage import (
@@ -184,17 +184,7 @@ def test_a_label_that_is_complete_later_than_declared(tmp_path: Path) -> None:
 
 
 def test_answers_that_come_in_past_the_labels(tmp_path: Path) -> None:
-    model = SHOP_MODEL.replace(
-        "import numpy as np\n",
-        'import numpy as np\n\nfrom pipelines.shop.data import load\n\n_SALES = load()["sales"]\n'
-        'ANSWERS = dict(zip(zip(_SALES["store"], _SALES["hour"]), _SALES["units"]))\n',
-        1,
-    ).replace(
-        'return design(frame) @ model["coefficients"]',
-        'told = np.array([ANSWERS[k] for k in zip(frame["store"], frame["hour"])])\n'
-        '    return 0.1 * (design(frame) @ model["coefficients"]) + 0.9 * told',
-    )
-    with running(tmp_path, model=model) as subject:
+    with running(tmp_path, model=TOLD_MODEL) as subject:
         (finding,) = found(permuted_labels.rule, subject)
         assert finding.severity == "error" and finding.stage == "predict"
 

@@ -72,6 +72,9 @@ def test_the_pages_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
     page = capsys.readouterr().out
     assert page.startswith("# proxy/target-copy (gate proxy)") and "**How it can be wrong.**" in page
     assert cli.main(["audit", "--explain", "proxy/target-copy"]) == 0 and capsys.readouterr().out == page
+    assert cli.main(["rules", "target-copy"]) == 0 and capsys.readouterr().out == page
+    prose = [line for line in (listed + page).splitlines() if not line.startswith("    ")]
+    assert prose and max(map(len, prose)) <= 80
     assert cli.main(["rules", "--gate", "parity", "--json"]) == 0
     body = json.loads(capsys.readouterr().out)
     assert body["format"] == 1 and {rule["gate"] for rule in body["rules"]} == {"parity"}

@@ -20,37 +20,14 @@ from workbench.gates.tables import audit_tables
 from workbench.report.model import AuditReport
 from workbench.settings import Settings, load_settings
 
-CONTRACT = """\
-name = "shop"
-kind = "regression"
-[stages]
-load = "pipelines.shop.data:load"
-features = "pipelines.shop.features:build"
-split = "pipelines.shop.split:folds"
-fit = "pipelines.shop.model:fit"
-predict = "pipelines.shop.model:predict"
-metrics = "pipelines.shop.metrics:score"
-[sources.sales]
-time = "hour"
-known_after = "2h"
-[prediction]
-entity = ["store"]
-target = "units"
-target_time = "hour"
-horizon = "24h"
-label_known_after = "2h"
-groups = ["owner"]
-"""
+OWNED = [('features = ["lag_48h", "mean_23h", "price", "size", "hour_of_day"]\n', 'groups = ["owner"]\n')]
+"""The contract's edits: owners may not stand on both sides, and every column of the files is a feature."""
 SPLIT_RULES = (overlap, duplicates, near_duplicates, shared_group, time_order, label_embargo, unknown_label)
 
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Settings:
-    root = tmp_path / "work"
-    (root / "pipelines" / "shop").mkdir(parents=True)
-    (root / "workbench.toml").touch()
-    (root / "pipelines" / "shop" / "contract.toml").write_text(CONTRACT)
-    return load_settings(root, {})
+    return load_settings(make_workspace(tmp_path / "work", edits=OWNED), {})
 
 
 def _frame() -> pd.DataFrame:

@@ -21,7 +21,7 @@ from workbench.policy.rules import FLOOR
 from workbench.report.github import github
 from workbench.report.html import html
 from workbench.report.junit import junit
-from workbench.report.model import GateResult, WaiverResult
+from workbench.report.model import AuditReport, GateResult, WaiverResult
 from workbench.report.sarif import sarif
 from workbench.report.text import text
 from workbench.review.gates import GateEvidence
@@ -126,23 +126,27 @@ def test_a_waived_finding_stays_and_does_not_fail_its_gate_until_its_date(
     root = make_workspace(tmp_path / "audited", split=NO_GAP)
     # What the caller's own directory accepts means nothing to the audited tree.
     caller = make_workspace(tmp_path / "caller", split=NO_GAP)
+    written(caller, waiver(column="units"))
     monkeypatch.chdir(caller)
     settings = Settings(root=caller)
-    plain = audit(settings, "shop", root=root, gates=["split"], today=TODAY)
+
+    def audited(today: date) -> AuditReport:
+        return audit(settings, "shop", root=root, gates=["split"], today=today, quick=True)
+
+    plain = audited(TODAY)
+    assert plain.verdict == "fail" and plain.waivers == []
     (failing,) = plain.errors
-    accepted = waiver(fingerprint=failing.fingerprint)
-    written(caller, accepted)
-    assert audit(settings, "shop", root=root, gates=["split"], today=TODAY).verdict == "fail"
-    written(root, accepted)
-    waived = audit(settings, "shop", root=root, gates=["split"], today=TODAY)
+    assert (failing.rule, failing.column) == ("leakage/label-embargo", "units"), "what the caller's waiver would cover"
+    written(root, waiver(fingerprint=failing.fingerprint))
+    waived = audited(TODAY)
     assert waived.verdict == "pass" and waived.errors == []
     (kept,) = [one for one in waived.findings if one.rule == failing.rule]
     assert kept.severity == "error" and kept.waived and kept.fingerprint == failing.fingerprint
     assert [one.state for one in waived.waivers] == ["used"] and "1 error is waived" in waived.gates[0].reason
-    late = audit(settings, "shop", root=root, gates=["split"], today=SOON + timedelta(days=1))
+    late = audited(SOON + timedelta(days=1))
     assert late.verdict == "fail" and late.errors and [one.state for one in late.waivers] == ["expired"]
     (root / "pipelines" / "shop" / "waivers.toml").write_text("[[waiver]]\n", "utf-8")
-    broken = audit(settings, "shop", root=root, gates=["split"], today=TODAY)
+    broken = audited(TODAY)
     assert broken.verdict == "error" and broken.error is not None and "waivers.toml:1" in broken.error.message
 
 

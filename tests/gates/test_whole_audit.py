@@ -9,6 +9,7 @@ import pytest
 from tests.gates.subjects import NO_GAP
 from tests.workspaces import SHOP_DATA, SHOP_FEATURES, SHOP_MODEL, make_workspace
 from workbench.errors import UsageError
+from workbench.findings import MovedCell, Trace
 from workbench.gates.audit import audit
 from workbench.gates.registry import documents, gate_names, rules
 from workbench.report.model import AuditReport
@@ -55,16 +56,18 @@ def test_the_split_that_looks_right_fails_the_split_gate_alone(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("parts", "said"),
     [
-        ({"data": SHOP_DATA.replace("def load", "def loaded")}, "has no `load`"),
+        # What each stage can do wrong is in `tests/pipeline/test_bad_input.py`.
+        pytest.param({"data": SHOP_DATA.replace("def load", "def loaded")}, "has no `load`", marks=pytest.mark.slow),
         ({"features": SHOP_FEATURES + "\nraise ValueError('no')\n"}, "ValueError: no"),
         ({"model": SHOP_MODEL.replace("return design(frame)", "return 1 / 0 * design(frame)")}, "ZeroDivisionError"),
-        (
+        pytest.param(
             {
                 "features": SHOP_FEATURES.replace(
                     'frame["hour_of_day"] =', 'frame["units"] = float("nan")\n    frame["hour_of_day"] ='
                 )
             },
             "`units`",
+            marks=pytest.mark.slow,
         ),
         ({"edits": [('primary = "mae"', 'primary = "maee"')]}, "`maee`"),
         ({"edits": [('horizon = "24h"', 'horizon = "soon"')]}, "horizon"),
@@ -140,3 +143,10 @@ def test_an_undivided_backtest_is_judged_by_its_predictions(tmp_path: Path, gap:
     report = _audit(tmp_path)
     assert report.verdict == verdict, report.model_dump_json(indent=1)
     assert [finding.rule for finding in report.errors] == ([] if verdict == "pass" else ["leakage/future-prediction"])
+    for finding in report.errors:
+        cell, trace = finding.evidence
+        assert isinstance(cell, MovedCell) and isinstance(trace, Trace)
+        shown = dict(zip(trace.times, zip(trace.with_future, trace.without_future)))[
+            str(cell.prediction_time).replace("Z", "+00:00")
+        ]
+        assert shown == (pytest.approx(float(cell.before), rel=1e-5), pytest.approx(float(cell.after), rel=1e-5))

@@ -7,20 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.gates.subjects import running
+from tests.workspaces import SHOP_STAGES
 from workbench.gates.facts import Audit
 
-CONTRACT = """\
+CONTRACT = f"""\
 name = "shop"
 kind = "binary"
 
-[stages]
-load     = "pipelines.shop.data:load"
-features = "pipelines.shop.features:build"
-split    = "pipelines.shop.split:folds"
-fit      = "pipelines.shop.model:fit"
-predict  = "pipelines.shop.model:predict"
-metrics  = "pipelines.shop.metrics:score"
-serve    = "pipelines.shop.online:row"
+{SHOP_STAGES}serve    = "pipelines.shop.online:row"
 
 [sources.customers]
 static = true

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.workspaces import make_workspace
 from workbench.mutants.catalogue import honest
 from workbench.mutants.model import write
 from workbench.mutants.own_leaks import OWN_LEAKS, names_for, plant
@@ -51,8 +52,10 @@ def test_the_gates_of_a_use_case_bite(power: Path) -> None:
     assert not (power / "workbench_planted.py").exists()
 
 
-def test_one_gate_is_proven_alone(power: Path) -> None:
-    report = prove(Settings(root=power), "power", gates=["split"])
+def test_one_gate_is_proven_alone(tmp_path: Path) -> None:
+    root = make_workspace(tmp_path)
+    subprocess.run(["git", "init", "-q", str(root)], check=True)
+    report = prove(Settings(root=root), "shop", gates=["split"])
     assert {proof.gate for proof in report.proofs} == {"split"}
     assert {proof.status for proof in report.proofs} == {"caught", "not exercised"}
     assert "caught" in words(report)

@@ -12,7 +12,8 @@ import pytest
 from tests.workspaces import SHOP_CONTRACT, SHOP_DATA, SHOP_FEATURES, make_workspace
 from workbench.pipeline import cache
 from workbench.pipeline.contract import load_contract
-from workbench.pipeline.runner import Pipeline, Run
+from workbench.pipeline.results import Run
+from workbench.pipeline.runner import Pipeline
 from workbench.settings import load_settings
 
 FROM_FILE = SHOP_DATA.replace('"stores": stores,', '"stores": stores.assign(n=float(open("data/n.csv").read())),')
@@ -53,7 +54,7 @@ def test_tables_are_kept_and_the_same(root: Path) -> None:
         first = one.load()
     with pipeline(root) as two:
         second = two.load()
-        assert two.runs == {} and two._host is None
+        assert two.runs == {} and two._hosts is None
     assert list(first) == list(second)
     for name, table in first.items():
         pd.testing.assert_frame_equal(second[name], table, check_exact=True)
@@ -169,7 +170,7 @@ def _key_of(one: Pipeline, tables: dict[str, pd.DataFrame]) -> str:
     from workbench.pipeline import frames
 
     assert one._cache is not None
-    return one._cache.run_key("metrics", {f"table {n}": frames.content_id(frames.encode(t)) for n, t in tables.items()})
+    return one._cache.run_key("metrics", {f"table `{n}`": frames.content_id(frames.encode(t)) for n, t in tables.items()})
 
 
 def same(a: Run, b: Run) -> bool:

@@ -13,7 +13,8 @@ import pytest
 from tests.workspaces import LIGHTGBM_MODEL, SHOP_CONTRACT, SHOP_MODEL, make_workspace
 from workbench.errors import PipelineError
 from workbench.pipeline.contract import load_contract
-from workbench.pipeline.runner import Fold, Pipeline
+from workbench.pipeline.results import Fold
+from workbench.pipeline.runner import Pipeline
 from workbench.settings import load_settings
 
 

@@ -5,7 +5,8 @@ import pytest
 from tests.releases import Shop
 from workbench.errors import Refusal
 from workbench.gates.audit import audit
-from workbench.release.approved_code import Checkouts, check_out
+from workbench.pipeline.checkouts import check_out
+from workbench.release.approved_code import Checkouts
 from workbench.release.following import Follower
 from workbench.release.online import plain
 from workbench.release.prediction_request import Key

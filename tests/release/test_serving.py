@@ -17,8 +17,9 @@ from starlette.testclient import TestClient
 
 from tests.releases import Shop, land
 from workbench.errors import Corrupt, PipelineError, Refusal
+from workbench.pipeline.checkouts import check_out
 from workbench.pipeline.contract import load_contract
-from workbench.release.approved_code import Checkouts, check_out
+from workbench.release.approved_code import Checkouts
 from workbench.release.following import Follower, Watch
 from workbench.release.online import World
 from workbench.release.prediction_request import InvalidRequest, RequestForm

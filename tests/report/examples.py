@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.findings import Finding, Location, Measurement, MovedCell, Rows, Severity, Span, Text
+from workbench.findings import Finding, Location, Measurement, MovedCell, Rows, Severity, Span, Text, Trace
 from workbench.report.model import AuditReport, Cost, Fault, GateResult, RuleDoc
 
 HOSTILE = "\x1b[2Jx\u202e<script>alert(1)</script>]]>&%\n::error::no {{ 7 * 7 }}"
@@ -10,6 +10,15 @@ HOSTILE = "\x1b[2Jx\u202e<script>alert(1)</script>]]>&%\n::error::no {{ 7 * 7 }}
 SPAN = Span(
     fold=0, train_start="2024-01-01T00:00:00Z", train_end="2024-01-19T23:00:00Z", train_known="2024-01-20T01:00:00Z",
     test_start="2024-01-19T00:00:00Z", test_end="2024-01-30T23:00:00Z", needed_gap="26h", found_gap="1h",
+)  # fmt: skip
+
+
+TRACE = Trace(
+    column="roll_3", entity={"store": "A"}, cutoff="2024-01-05T00:00:00+00:00", world="truncated",
+    times=[f"2024-01-0{day}T00:00:00+00:00" for day in range(1, 9)],
+    with_future=[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, None, 8.0],
+    without_future=[1.0, 2.0, 3.0, 9.0, None, None, None, None],
+    state=["same", "same", "same", "moved", "moved", "open", "open", "open"], made=5,
 )  # fmt: skip
 
 
@@ -31,6 +40,9 @@ def hostile() -> Finding:
             MovedCell(entity={HOSTILE: HOSTILE}, cutoff="2024-01-01T00:00:00Z", world="truncated", before=HOSTILE, after=HOSTILE),
             Measurement(name=HOSTILE, value=1.5, expected=HOSTILE), Text(text=HOSTILE),
             Rows(count=1, of=2, examples=[{HOSTILE: HOSTILE}]),
+            TRACE.model_copy(update={"column": HOSTILE, "entity": {HOSTILE: HOSTILE}, "world": HOSTILE, "cutoff": HOSTILE}),
+            TRACE.model_copy(update=dict.fromkeys(("with_future", "without_future", "times"), [HOSTILE] * 8)),
+            TRACE.model_copy(update={"times": [HOSTILE] * 8}),
         ],
         message=HOSTILE, remedy=HOSTILE, location=Location(path="pipelines/shop/a b%.py"),
     )  # fmt: skip

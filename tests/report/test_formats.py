@@ -141,7 +141,7 @@ def test_html_is_one_file_and_escapes_everything() -> None:
     seen = _Tags()
     seen.feed(page)
     assert "script" not in seen.tags and "link" not in seen.tags and "b" not in seen.tags and seen.links == []
-    assert seen.tags.count("svg") == 2
+    assert seen.tags.count("svg") == 4
     assert "\x1b" not in page and "\u202e" not in page
     assert "{{ 7 * 7 }}" in page and "<script>" not in page
     assert "1 d 1 h too late" in page or "25 h too late" in page

@@ -24,7 +24,7 @@ def here(tmp_path: Path) -> Desk:
     return desk(tmp_path)
 
 
-@pytest.mark.parametrize("size", [SMALL, LARGE])
+@pytest.mark.parametrize("size", [SMALL, pytest.param(LARGE, marks=pytest.mark.slow)])
 def test_an_approval_is_drafted_answered_and_signed_with_another_key(here: Desk, size: tuple[int, int]) -> None:
     change = here.propose(SPLIT_EDIT)
     app, clock = review_app(here, here.ana)
@@ -137,7 +137,7 @@ def test_moving_to_another_change_makes_the_verdict_keys_rest(here: Desk) -> Non
     assert second
 
 
-@pytest.mark.parametrize("size", [SMALL, LARGE])
+@pytest.mark.parametrize("size", [SMALL, pytest.param(LARGE, marks=pytest.mark.slow)])
 def test_sign_rests_until_all_of_the_diff_was_on_screen(here: Desk, size: tuple[int, int]) -> None:
     body = "".join(f"def step_{n}(x):\n    return x + {n}\n\n\n" for n in range(24))
     change = here.propose({**SPLIT_EDIT, "pipelines/sales/more.py": body})

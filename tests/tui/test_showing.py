@@ -56,7 +56,7 @@ def harmless(text: str) -> bool:
 # Untrusted text -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size", [SMALL, LARGE])
+@pytest.mark.parametrize("size", [SMALL, pytest.param(LARGE, marks=pytest.mark.slow)])
 def test_text_from_outside_is_shown_and_obeyed_nowhere(here: Desk, size: tuple[int, int]) -> None:
     text = "\n".join([*NASTY, HOSTILE])
     for number, nasty in enumerate(("".join(NASTY), "".join(reversed(NASTY)))):
@@ -205,7 +205,7 @@ def test_the_policy_pane_says_what_is_missing_and_who_signed(here: Desk) -> None
 # The queue itself -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size", [SMALL, LARGE])
+@pytest.mark.parametrize("size", [SMALL, pytest.param(LARGE, marks=pytest.mark.slow)])
 def test_an_empty_queue(here: Desk, size: tuple[int, int]) -> None:
     app, clock = review_app(here, here.ana, select="abcdef")
 

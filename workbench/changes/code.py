@@ -10,11 +10,11 @@ import io
 import re
 import tokenize
 import unicodedata
-import warnings
 from collections import Counter
 from dataclasses import dataclass, field
 
 from workbench.changes.model import word_set
+from workbench.warned import filtered
 
 Target = tuple[str, str | None]
 """An imported thing: a module, and the name in it (None: the module itself)."""
@@ -104,8 +104,7 @@ def decoded(content: bytes) -> str | None:
 def parse_module(text: str, path: str, name: str) -> Module | None:
     """Parses a module; None where it is no valid Python (or nested beyond what can be parsed)."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with filtered("ignore"):
             tree = ast.parse(text)
         module = Module(path, name, tree)
         module.docstrings = _without_words(tree)

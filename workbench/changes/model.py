@@ -10,8 +10,6 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from workbench.errors import UsageError
-
 
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -120,14 +118,6 @@ def ordered(risks: Iterable[Risk]) -> list[Risk]:
 def shown_path(path: str) -> str:
     """A path as text that JSON can hold: bytes that are no UTF-8 are written as escapes."""
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
-def parse_kind(word: str) -> RiskKind:
-    """The kind of that name. Raises UsageError."""
-    try:
-        return RiskKind(word)
-    except ValueError:
-        raise UsageError(f"`{word}` is not a kind of risk.", f"there are: {', '.join(RiskKind)}") from None
 
 
 def change_size(before: bytes | None, after: bytes | None) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench.cli.console import Console
+from workbench.cli.rules import explain
 from workbench.errors import ExitCode, UsageError
 from workbench.visible import visible
 
@@ -29,7 +30,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, console: Console) -> ExitCode:
     """Lints: exit 0 nothing found, 1 findings, 2 a file can't be analysed."""
     if args.explain:
-        return _explain(args.explain, console)
+        from workbench.lint.registry import GATE
+
+        explain(args.explain, console, gate=GATE)
+        return ExitCode.OK
     if not args.paths:
         raise UsageError("No file or directory to lint was given.", "workbench lint PATH…")
     from workbench.lint.check import lint
@@ -98,20 +102,5 @@ def _closing(report: LintReport, console: Console) -> None:
     words = " ".join(parts)
     words += f", {allowed} allowed by a comment" if allowed else ""
     words += f", {unread} not analysed" if unread else ""
+    words += "; `workbench rules RULE` says more of a rule" if report.findings else ""
     console.say(words + ("" if report.findings or unread else "; nothing found is not a proof that there is no leak"))
-
-
-def _explain(name: str, console: Console) -> ExitCode:
-    from workbench.lint.registry import documents
-
-    pages = {page.id: page for page in documents()}
-    if name == "all":
-        width = max(map(len, pages))
-        for page in pages.values():
-            console.data(f"{page.id:<{width}}  {page.summary}")
-        return ExitCode.OK
-    chosen = pages.get(name if name.startswith("lint/") else f"lint/{name}")
-    if chosen is None:
-        raise UsageError(f"There is no rule {name}.", "workbench lint --explain all lists the rules")
-    console.data(f"{chosen.id}\n\n{chosen.help}")
-    return ExitCode.OK

@@ -11,6 +11,7 @@ import importlib
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -64,12 +65,19 @@ def main(argv: Sequence[str]) -> ExitCode:
 
 def entry() -> None:
     """The console script."""
+    # What libraries have to say to their developers isn't for who runs the program; with -W it is shown as Python does.
+    if not sys.warnoptions:
+        warnings.showwarning = _unshown
     code = main(sys.argv[1:])
     try:
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(int(code))
+
+
+def _unshown(*_: object, **__: object) -> None:
+    """In place of a line on standard error."""
 
 
 def _guarded(run: object, args: argparse.Namespace, console: Console) -> ExitCode:
@@ -134,7 +142,7 @@ def _parser() -> argparse.ArgumentParser:
     _common(parser, top=True)
     parser.add_argument("--version", action="version", version=f"workbench {__version__}")
     parser.set_defaults(command=None)
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", help=argparse.SUPPRESS)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", help=argparse.SUPPRESS, prog="workbench")
     for name, text in COMMANDS.items():
         _common(commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + "."), top=False)
     return parser

@@ -26,7 +26,6 @@ from workbench.review import queue, signoff
 from workbench.settings import Settings, load_settings
 
 USE_CASE = "departures"
-START_SECONDS = 60
 ANSWER_SECONDS = 30
 QUESTION = {"origin": "JFK", "target_hour": "2013-12-20T17:00:00Z"}
 ANSWER = "Thrown-away demo key: the labels of the last training days were not known yet; the purge is right."

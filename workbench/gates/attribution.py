@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from workbench.gates.comparison import Comparison
-from workbench.gates.probes import DOUBLED, MOVED_KEYS, TRUNCATED, VALUES, Hit, Probe
+from workbench.gates.outcome import DOUBLED, MOVED_KEYS, TRUNCATED, VALUES, Hit
+from workbench.gates.probes import Probe
 from workbench.pipeline.asof import ALWAYS, NEVER, Cut
 from workbench.pipeline.worlds import EVERYTHING, Selection, unknown_columns
 
@@ -49,6 +50,8 @@ class Read:
     """Nanoseconds from the prediction to the earliest cell that can have been read: a lower bound, exact for a fixed offset."""
     open_end: bool
     """The last known cells there are, are read: the reach is that of the tables, not of the feature."""
+    hit: Hit
+    """What moved in the run that showed it."""
     rows: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
 
@@ -182,7 +185,9 @@ class Attribution:
         instants = self._instants(world, cells, hit.cut)
         ahead = (int(instants[0]) if len(instants) else hit.cut.at) - int(predicted[place])
         source, column, existence = self._name(world, cells)
-        return Read(name, source, column, existence, world, hit.cut, int(hit.rows[place]), hit.after.iloc[place], ahead, False)
+        return Read(
+            name, source, column, existence, world, hit.cut, int(hit.rows[place]), hit.after.iloc[place], ahead, False, hit
+        )
 
     def _to_the_end(self, world: str, cut: Cut, reads: Sequence[Read]) -> None:
         """Whether what reads far reads the last cells: one run in which only those are changed."""

@@ -7,15 +7,16 @@ file; the models of the result are in `report/model.py`.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 from workbench.errors import ConfigError, ContractError, PipelineError, UsageError, WorkbenchError
 from workbench.findings import Finding
-from workbench.gates.effect import measured
 from workbench.gates.facts import Audit, Counting
 from workbench.gates.metric.scores import check_known
 from workbench.gates.registry import gate_names, report_order, rules, run_order
@@ -32,6 +33,8 @@ from workbench.settings import Settings
 __all__ = ["Audit", "AuditReport", "AuditReports", "Cost", "Fault", "GateResult", "audit"]
 
 Progress = Callable[[str], None]
+_CHANGED_WORLDS = frozenset({"features", "availability", "parity"})
+"""Gates that share the changed worlds; they run beside the others, which keeps a second core at work."""
 
 
 @dataclass
@@ -105,7 +108,7 @@ def audit(
                 code_digest=pipeline.code_digest,
             )
         try:
-            outcomes = [_gate(name, subject, say) for name in sorted(wanted, key=run_order)]
+            outcomes = _gates(wanted, subject, _one_at_a_time(say))
         except ConfigError as error:
             return _unusable(use_case, wanted, error, begin, contract_digest=contract.digest, code_digest=pipeline.code_digest)
         if not subject.quick:
@@ -121,15 +124,44 @@ def _wanted(gates: Sequence[str] | None) -> list[str]:
     return [name for name in names if not gates or name in gates]
 
 
+def _gates(wanted: Sequence[str], subject: Audit, say: Progress) -> list[_Outcome]:
+    """All gates in run order; those of the changed worlds beside the others, each in a process of its own."""
+    ordered = sorted(wanted, key=run_order)
+    worlds = [name for name in ordered if name in _CHANGED_WORLDS]
+    others = [name for name in ordered if name not in _CHANGED_WORLDS]
+    if not worlds or not others:
+        return [_gate(name, subject, say) for name in ordered]
+    subject.pipeline.warm(2)
+    with ThreadPoolExecutor(1) as beside:
+        try:
+            second = beside.submit(lambda: [_gate(name, subject, say) for name in others])
+            outcomes = [_gate(name, subject, say) for name in worlds]
+            outcomes += second.result()
+        except (ConfigError, KeyboardInterrupt):
+            subject.pipeline.close()  # what runs beside would have to be waited for
+            raise
+    return sorted(outcomes, key=lambda outcome: run_order(outcome.name))
+
+
+def _one_at_a_time(say: Progress) -> Progress:
+    speaking = threading.Lock()
+
+    def said(words: str) -> None:
+        with speaking:
+            say(words)
+
+    return said
+
+
 def _gate(name: str, subject: Audit, say: Progress) -> _Outcome:
     say(f"gate {name}")
     outcome = _Outcome(name)
-    begin, before = time.perf_counter(), subject.pipeline.runs.copy()
+    begin = time.perf_counter()
     subject.enter(name)
-    for rule in rules():
-        if rule.gate == name:
-            _ask(rule, subject, outcome)
-    spent = subject.pipeline.runs - before
+    with subject.pipeline.counted() as spent:
+        for rule in rules():
+            if rule.gate == name:
+                _ask(rule, subject, outcome)
     outcome.runs = max(spent.values(), default=0)
     outcome.seconds = time.perf_counter() - begin
     return outcome
@@ -153,6 +185,10 @@ def _ask(rule: Rule, subject: Audit, outcome: _Outcome) -> None:
 
 def _measure(subject: Audit, outcomes: Sequence[_Outcome]) -> None:
     """Gives every error and warning its effect on the score; all at once, so that findings of a kind share their runs."""
+    if not any(outcome.findings for outcome in outcomes):
+        return
+    from workbench.gates.effect import measured  # a second of imports, which a clean audit needn't pay
+
     whole = iter(measured(subject, [finding for outcome in outcomes for finding in outcome.findings]))
     for outcome in outcomes:
         outcome.findings = [next(whole) for _ in outcome.findings]

@@ -20,6 +20,8 @@ from workbench.pipeline.times import moment, nanoseconds, to_utc
 
 MIN_STAGGERED = 8
 """Fewer entities than this gain nothing from own cuts."""
+Gaps = Sequence[tuple[np.ndarray, np.ndarray]]
+"""Per column with gaps: lengths of its runs of missing values, and when the values that end them become known (ns)."""
 _NO_TIME = np.iinfo(np.int64).max
 
 
@@ -39,16 +41,17 @@ def usable_times(predicted: np.ndarray, known: KnownTimes) -> np.ndarray:
 
 
 def global_cuts(
-    predicted: np.ndarray,
+    times: np.ndarray,
     label_known: np.ndarray,
     known: KnownTimes,
     tables: Mapping[str, pd.DataFrame],
+    gaps: Gaps,
     first_tests: Sequence[int],
     zone: str | None,
     count: int = 6,
 ) -> list[Chosen]:
-    """Up to `count` cuts, the most telling first. `first_tests`: when each fold's first test prediction is made (ns)."""
-    times = usable_times(predicted, known)
+    """Up to `count` cuts among `usable_times`, the most telling first. `first_tests`: when each fold's first test prediction is
+    made (ns)."""
     if not len(times):
         return []
     chosen: dict[int, str] = {}
@@ -58,13 +61,13 @@ def global_cuts(
             chosen.setdefault(int(at), why)
 
     tests = [_at_or_before(times, start) for start in first_tests]
-    gaps = [at for end in gap_ends(tables, known) if (at := _before(times, end)) is not None]
+    ends = [at for end in gap_ends(gaps) if (at := _before(times, end)) is not None]
     for arrival in late_arrivals(tables, known, times)[:2]:
         add(_before(times, arrival), "before a late arrival")
     for arrival in sparse_arrivals(known, times):
         add(_before(times, arrival), "before a rare arrival")
     add(next((at for at in reversed(tests) if at is not None), None), "first test prediction")
-    add(gaps[0] if gaps else None, "before a gap ends")
+    add(ends[0] if ends else None, "before a gap ends")
     add(_near(times, 0.55), "middle")
     add(times[-1], "last rows")
     changes = clock_changes(times, zone)
@@ -155,33 +158,38 @@ def _times_of(table: pd.DataFrame, known: KnownTimes, name: str) -> list[str]:
     ]
 
 
-def gap_ends(tables: Mapping[str, pd.DataFrame], known: KnownTimes, limit: int = 4, each: int = 1) -> list[int]:
+def gap_ends(gaps: Gaps, limit: int = 4, each: int = 1) -> list[int]:
     """When the longest runs of missing values end (ns): the known time of the first value after them, longest run first.
 
     At most `each` of a column, columns with the fewest runs first where there are more than `limit`.
     """
     found: list[tuple[int, int, int]] = []
-    for name, table in tables.items():
-        for length, end in _gaps(name, table, known):
-            for place in np.argsort(-length, kind="stable")[:each]:
-                found.append((-int(length[place]) if each == 1 else len(length), -int(length[place]), int(end[place])))
+    for length, end in gaps:
+        for place in np.argsort(-length, kind="stable")[:each]:
+            found.append((-int(length[place]) if each == 1 else len(length), -int(length[place]), int(end[place])))
     return list(dict.fromkeys(end for *_, end in sorted(found)))[:limit]
 
 
+def all_gaps(tables: Mapping[str, pd.DataFrame], known: KnownTimes) -> Gaps:
+    """The gaps of all columns."""
+    return [one for name, table in tables.items() for one in _gaps(name, table, known)]
+
+
 def _gaps(name: str, table: pd.DataFrame, known: KnownTimes) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Per column with gaps: lengths of its runs of missing values and the known times of the values that end them."""
     clock = known.times[name]
     if clock is None or len(table) < 3:
+        return []
+    gone = table.isna()
+    some = [column for column in table.columns if gone[column].any() and not gone[column].all()]
+    if not some:
         return []
     entity = [column for column in known.entity if column in table.columns]
     codes = pd.factorize(entity_keys(table, entity))[0]
     order = np.lexsort((known.cells[name][clock], codes))
     groups = codes[order]
     results = []
-    for column in table.columns:
-        missing = table[column].isna().to_numpy()[order]
-        if not missing.any() or missing.all():
-            continue
+    for column in some:
+        missing = gone[column].to_numpy()[order]
         same = groups[1:] == groups[:-1]
         ends = np.flatnonzero(missing[:-1] & ~missing[1:] & same) + 1
         starts = np.flatnonzero(missing & np.concatenate([[True], ~(missing[:-1] & same)]))

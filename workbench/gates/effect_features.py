@@ -33,7 +33,7 @@ from workbench.gates.facts import Audit, Floats, Ints, Mask
 from workbench.gates.rule import NotExercised
 from workbench.gates.spans import span_words
 from workbench.pipeline.asof import Cut, entity_keys, known_times
-from workbench.pipeline.runner import Fold
+from workbench.pipeline.results import Fold
 from workbench.pipeline.times import nanoseconds, target_times
 from workbench.pipeline.worlds import truncated
 

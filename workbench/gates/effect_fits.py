@@ -16,7 +16,7 @@ from workbench.gates.leakage.refits import changed_frame, cheapest_fold
 from workbench.gates.metric.scores import classes, positive
 from workbench.gates.rule import NotExercised
 from workbench.pipeline.asof import Cut, known_times
-from workbench.pipeline.runner import Fold, FoldRun
+from workbench.pipeline.results import Fold, FoldRun
 from workbench.pipeline.worlds import truncated
 
 

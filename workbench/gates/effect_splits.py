@@ -17,7 +17,7 @@ from workbench.gates.effect_scores import Compared, effect_of, fits_apart
 from workbench.gates.facts import Audit, Floats, Ints, Mask
 from workbench.gates.rule import NotExercised
 from workbench.gates.spans import usable
-from workbench.pipeline.runner import Fold, FoldRun
+from workbench.pipeline.results import Fold, FoldRun
 
 Offending = Callable[[Audit, Fold], Mask]
 """Which training rows of a fold (by their place in `fold.train`) give its test rows away."""

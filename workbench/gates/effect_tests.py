@@ -13,7 +13,7 @@ from workbench.gates.metric.baselines import prior
 from workbench.gates.metric.recomputed import claimed_score
 from workbench.gates.metric.scores import fold_scores, overall, primary_score
 from workbench.gates.rule import NotExercised
-from workbench.pipeline.runner import Fold
+from workbench.pipeline.results import Fold
 
 
 def recomputed(audit: Audit, finding: Finding) -> Effect:

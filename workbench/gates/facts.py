@@ -8,7 +8,9 @@ from __future__ import annotations
 import ast
 import contextlib
 import re
+import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,7 +23,7 @@ import pandas as pd
 from workbench.errors import PipelineError
 from workbench.findings import Location, Rows
 from workbench.gates.rule import NotApplicable, NotExercised
-from workbench.pipeline.runner import Fold, FoldRun, Run
+from workbench.pipeline.results import Fold, FoldRun, Run
 from workbench.pipeline.times import label_known_times, nanoseconds, prediction_times, target_times
 
 if TYPE_CHECKING:
@@ -80,8 +82,11 @@ class Audit:
         self.facts: dict[str, list[str]] = {}
         self.probes: dict[str, tuple[int, str]] = {}
         self.scores: dict[str, float] = {}
-        self._gate = ""
+        self._here = threading.local()
         self._once: dict[str, Any] = {}
+        # Gates run in two threads; a fact is a thread's while it is computed, and the other waits for it.
+        self._owned: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
+        self._noting = threading.Lock()
         self._base: Run | None = None
 
     def prepare(self) -> None:
@@ -214,25 +219,28 @@ class Audit:
 
         That it couldn't be computed is kept as well, and raised again.
         """
-        if name not in self._once:
-            try:
-                self._once[name] = compute()
-            except (NotExercised, NotApplicable, PipelineError) as stop:
-                self._once[name] = stop
+        with self._noting:
+            owned = self._owned[name]
+        with owned:
+            if name not in self._once:
+                try:
+                    self._once[name] = compute()
+                except (NotExercised, NotApplicable, PipelineError) as stop:
+                    self._once[name] = stop
         value: T = self._once[name]
         if isinstance(value, NotExercised | NotApplicable | PipelineError):
             raise value
         return value
 
-    def forget(self, name: str) -> None:
-        """Lets what is kept under this name be computed again."""
-        self._once.pop(name, None)
-
     # What findings say ----------------------------------------------------------------------------------------------
 
     def enter(self, gate: str) -> None:
-        """The gate whose rules are asked from here on; `rest_on` and `probed` are noted for it."""
-        self._gate = gate
+        """The gate whose rules this thread asks from here on; `rest_on` and `probed` are noted for it."""
+        self._here.gate = gate
+
+    @property
+    def _gate(self) -> str:
+        return getattr(self._here, "gate", "")
 
     def rest_on(self, *facts: str) -> None:
         """Notes contract facts by their path (`prediction.horizon`) that the gate's verdict depends on."""

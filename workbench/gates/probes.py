@@ -22,7 +22,8 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextvars import copy_context
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,11 +33,12 @@ from workbench.errors import PipelineError
 from workbench.gates import pulses
 from workbench.gates.awaited import Awaited
 from workbench.gates.comparison import Comparison, Reference
-from workbench.gates.cutoffs import Chosen, clock_changes, gap_ends, global_cuts, staggered_cut, usable_times
+from workbench.gates.cutoffs import Gaps, all_gaps, clock_changes, gap_ends, global_cuts, staggered_cut, usable_times
+from workbench.gates.outcome import DOUBLED, MOVED_KEYS, THINNED, TRUNCATED, VALUES, Attempt, Hit, Outcome, judge_exercise
 from workbench.gates.pulses import Pulses
 from workbench.pipeline import thinning, worlds
 from workbench.pipeline.asof import Cut, known_times
-from workbench.pipeline.times import frame_zone, moment
+from workbench.pipeline.times import frame_zone
 from workbench.pipeline.worlds import EVERYTHING, Selection
 
 if TYPE_CHECKING:
@@ -44,14 +46,6 @@ if TYPE_CHECKING:
 
 Build = Callable[[Mapping[str, pd.DataFrame]], pd.DataFrame]
 """The features stage and the table stages before it: source tables → feature frame. Raises PipelineError where it fails."""
-
-VALUES = "poisoned-a"
-MOVED_KEYS = "poisoned-b"
-TRUNCATED = "truncated"
-DOUBLED = "thickened"
-"""`poisoned-a` with more unknown rows."""
-THINNED = "thinned"
-PULSED = "pulsed"
 
 _GENTLER = {TRUNCATED: ((TRUNCATED, True), (THINNED, False)), DOUBLED: ((VALUES, False), (VALUES, True))}
 """What is tried instead of a world in which the stage fails, and whether in its gentle form."""
@@ -64,50 +58,6 @@ _PULSED_ENOUGH = 5
 _RARE = 0.02
 _SETTLED = 0.2
 """The share of outcomes known at a cut that make missing rows worth a run."""
-
-
-@dataclass(frozen=True)
-class Hit:
-    """A column that moved in a world: positions of the base frame's rows, and the values they had there."""
-
-    world: str
-    cut: Cut
-    rows: np.ndarray
-    after: pd.Series
-
-
-@dataclass
-class Attempt:
-    """One world at one cut: what it moved, or why the stage failed in it."""
-
-    world: str
-    cut: Cut
-    comparison: Comparison | None
-    failure: str = ""
-    gentle: bool = False
-
-
-@dataclass
-class Outcome:
-    """Everything the worlds showed."""
-
-    hits: dict[str, list[Hit]] = field(default_factory=dict)
-    """Column → confirmed hits at global cuts."""
-    vanished: list[tuple[str, Cut, np.ndarray]] = field(default_factory=list)
-    """World, cut, positions of base rows that were there at the cut and are gone."""
-    appeared: list[tuple[str, Cut, int]] = field(default_factory=list)
-    """World, cut, number of rows that should have been there already."""
-    label_moved: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
-    attempts: list[Attempt] = field(default_factory=list)
-    reasons: list[str] = field(default_factory=list)
-    """Why something could not be looked at; with any of these the gate isn't passed."""
-    notes: list[str] = field(default_factory=list)
-    cohorts: int = 0
-    """Cuts at which rows were compared; in a staggered run every entity's counts."""
-    dismissed: list[str] = field(default_factory=list)
-    """Columns that moved in staggered runs or after pulses only, rightly."""
-    echoes: dict[str, np.ndarray | None] = field(default_factory=dict)
-    """Column → at which distances after a pulse its rows move (`pulses.echoes`)."""
 
 
 class Probe:
@@ -135,6 +85,16 @@ class Probe:
         self.runs = 0
         self._done: dict[tuple[str, int, Selection], Comparison | None] = {}
 
+    @cached_property
+    def times(self) -> np.ndarray:
+        """Distinct prediction times (int64 ns, sorted) after which anything becomes known."""
+        return usable_times(self.reference.rows.predicted, self.known)
+
+    @cached_property
+    def gaps(self) -> Gaps:
+        """Runs of missing values in the source tables."""
+        return all_gaps(self.tables, self.known)
+
     def tables_of(self, world: str, cut: Cut, only: Selection = EVERYTHING, *, gentle: bool = False) -> dict[str, pd.DataFrame]:
         """The source tables of a world."""
         if world == TRUNCATED:
@@ -157,7 +117,7 @@ class Probe:
         with ThreadPoolExecutor(1) as pool:
             waiting: deque[tuple[str, Cut, Future[pd.DataFrame]]] = deque()
             for world, cut in planned:
-                waiting.append((world, cut, pool.submit(self._built, self.tables_of(world, cut))))
+                waiting.append((world, cut, pool.submit(copy_context().run, self._built, self.tables_of(world, cut))))
                 if len(waiting) > 1:
                     yield self._attempt(*waiting.popleft())
             while waiting:
@@ -217,7 +177,7 @@ class Probe:
         outcome = Outcome()
         rows = self.reference.rows
         chosen = global_cuts(
-            rows.predicted, rows.label_known, self.known, self.tables, first_tests, frame_zone(self.contract), _CUTS
+            self.times, rows.label_known, self.known, self.tables, self.gaps, first_tests, frame_zone(self.contract), _CUTS
         )
         if not chosen:
             outcome.reasons.append("nothing becomes known after any prediction: by the contract every cell is known beforehand")
@@ -233,7 +193,7 @@ class Probe:
             worlds_left = [(MOVED_KEYS, cuts[2]), (VALUES, cuts[3]), (TRUNCATED, cuts[4])]
             self._collect(self.attempts(worlds_left[:left]), outcome)
         self._dismiss_missing_clocks(outcome)
-        _judge_exercise(outcome, self.reference, chosen)
+        judge_exercise(outcome, self.reference, chosen)
         return outcome
 
     def _dismiss_missing_clocks(self, outcome: Outcome) -> None:
@@ -279,8 +239,7 @@ class Probe:
     def _staggered_and_pulsed(self, outcome: Outcome) -> int:
         """Runs up to three worlds of many cohorts, confirms what they suspect, and says how many there were."""
         rows, entity = self.reference.rows, self.contract.prediction.entity
-        times = usable_times(rows.predicted, self.known)
-        times = np.append(times, _afterwards(times, self.known.instants))
+        times = np.append(self.times, _afterwards(self.times, self.known.instants))
         train = pulses.train(times, self._special())
         before, judged, suspects = self.runs, dict[str, int](), dict[str, list[int]]()
         if train is not None:
@@ -302,9 +261,9 @@ class Probe:
 
     def _special(self) -> list[int]:
         """Prediction times (ns) just before something rare happens: gaps end, clocks change."""
-        times = usable_times(self.reference.rows.predicted, self.known)
+        times = self.times
         noted = [
-            *gap_ends(self.tables, self.known, limit=40, each=10),
+            *gap_ends(self.gaps, limit=40, each=10),
             *clock_changes(times, frame_zone(self.contract)),
         ]
         places = np.searchsorted(times, np.asarray(noted, dtype=np.int64), side="left") - 1
@@ -316,9 +275,7 @@ class Probe:
         changed = worlds.pulsed(self.tables, self.known, train.instants, train.width, self.seed + self.runs)
         self.runs += 1
         try:
-            seen = self.reference.compare(
-                self._built(changed), Cut(int(usable_times(self.reference.rows.predicted, self.known)[-1]))
-            )
+            seen = self.reference.compare(self._built(changed), Cut(int(self.times[-1])))
         except PipelineError as error:
             outcome.notes.append(f"pulses could not be run: {error.message}")
             return {}, {}
@@ -370,34 +327,3 @@ def _afterwards(times: np.ndarray, known: np.ndarray) -> np.ndarray:
         return times[:0]
     step = int(np.median(np.diff(times)))
     return np.arange(int(times[-1]) + step, int(known[-1]), step, dtype=np.int64)[: len(times)]
-
-
-def _judge_exercise(outcome: Outcome, reference: Reference, chosen: Sequence[Chosen]) -> None:
-    """Says what could not be looked at."""
-    ran = [attempt for attempt in outcome.attempts if attempt.comparison is not None]
-    failed = [attempt for attempt in outcome.attempts if attempt.comparison is None]
-    for attempt in ran:
-        if attempt.failure and attempt.gentle:
-            outcome.notes.append(f"{attempt.world} at {_at(attempt.cut)} only in its gentle form: {attempt.failure}")
-    for attempt in failed:
-        outcome.notes.append(f"{attempt.world} at {_at(attempt.cut)} could not be run: {attempt.failure}")
-    for worlds_of, what in (((VALUES, DOUBLED), "changed values"), ((TRUNCATED, THINNED), "missing rows")):
-        tried = [attempt for attempt in outcome.attempts if attempt.world in worlds_of and attempt.cut.own is None]
-        done = [attempt for attempt in tried if attempt.comparison is not None and attempt.comparison.compared]
-        if 2 * len(done) < len(tried) or not done:
-            why = next((attempt.failure for attempt in tried if attempt.failure), "no row could be compared")
-            outcome.reasons.append(f"{what} could be tried at {len(done)} of {len(tried)} cutoffs: {why}")
-    changed = [attempt for attempt in ran if attempt.world in (VALUES, DOUBLED, MOVED_KEYS, TRUNCATED)]
-    if ran and not any(attempt.comparison.pending for attempt in changed if attempt.comparison):
-        rows = reference.rows
-        waiting = any(bool(((rows.predicted <= at.cut.at) & (rows.label_known > at.cut.at)).any()) for at in chosen)
-        if waiting:
-            outcome.reasons.append("no row whose outcome is open at a cutoff stayed in any world: those served live are unseen")
-    counted = 0
-    for cut in {id(attempt.cut): attempt.cut for attempt in ran if attempt.comparison and attempt.comparison.compared}.values():
-        counted += 1 if cut.own is None else len(cut.own)
-    outcome.cohorts += counted
-
-
-def _at(cut: Cut) -> str:
-    return f"{moment(cut.at):%Y-%m-%d %H:%M} UTC" if cut.own is None else "each entity's own cut"

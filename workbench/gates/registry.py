@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 import pkgutil
 from functools import cache
 
 import workbench.gates
 from workbench.gates.rule import Rule
 from workbench.report.model import RuleDoc
+from workbench.report.pages import rules_in
 
 GATES = ("features", "split", "fit", "metric", "availability", "parity", "proxy", "schema")
 """Gates in the order of the report."""
@@ -18,16 +18,11 @@ _RUN_ORDER = ("schema", "split", "features", "fit", "metric", "availability", "p
 
 @cache
 def _found() -> tuple[tuple[Rule, str], ...]:
-    found = []
+    found: list[tuple[Rule, str]] = []
     for folder in sorted(pkgutil.iter_modules(workbench.gates.__path__), key=lambda m: m.name):
         if not folder.ispkg:
             continue
-        package = importlib.import_module(f"workbench.gates.{folder.name}")
-        for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda m: m.name):
-            loaded = importlib.import_module(f"{package.__name__}.{module.name}")
-            rule = getattr(loaded, "rule", None)
-            if isinstance(rule, Rule):
-                found.append((rule, inspect.cleandoc(loaded.__doc__ or "")))
+        found += rules_in(importlib.import_module(f"workbench.gates.{folder.name}"), Rule)
     return tuple(found)
 
 

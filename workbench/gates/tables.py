@@ -25,7 +25,8 @@ from workbench.report.model import AuditReport, Cost, GateResult, GateStatus, ra
 if TYPE_CHECKING:
     from workbench.engine.backend import Engine
     from workbench.engine.sides import Sides
-    from workbench.pipeline.runner import Fold, Pipeline, Run
+    from workbench.pipeline.results import Fold, Run
+    from workbench.pipeline.runner import Pipeline
     from workbench.settings import Settings
 
 GATE = "split"

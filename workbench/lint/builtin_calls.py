@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from workbench.lint.definitions import follow
 from workbench.lint.joins import item_of, mix, one_of
 from workbench.lint.trace import ChoiceEvent
 from workbench.lint.values import MISSING, ColumnNames, Function, Mapped, Mark, Sequence, Table, Value
@@ -101,7 +102,7 @@ def _extreme(run: Interpreter, made: Call) -> Value:
     mixed = mix(values)
     if isinstance(key, Function):
         element = item_of(values[0]) if several else one_of(values)
-        judged = run.call(key, [element], {})
+        judged = follow(run, key, [element], {})
         if judged.scores:
             run.trace.add(ChoiceEvent(judged.scores, run.site(made.node), made.text))
         return element
@@ -142,7 +143,7 @@ def _map(run: Interpreter, made: Call) -> Value:
     function, rest = made.argument(0), made.args[1:]
     if isinstance(function, Function) and rest:
         items, is_open = _items(rest[0])
-        return Sequence(items=[run.call(function, [v], {}) for v in items[:8]], open=is_open or len(items) > 8)
+        return Sequence(items=[follow(run, function, [v], {}) for v in items[:8]], open=is_open or len(items) > 8)
     return mix(rest)
 
 

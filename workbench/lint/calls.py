@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workbench.lint import containers, estimators, functions, tables
+from workbench.lint.definitions import follow, member
 from workbench.lint.joins import item_of, mix
 from workbench.lint.names import METRICS, is_label, role_of
 from workbench.lint.rows import Part
@@ -118,12 +119,12 @@ def _arguments(run: Interpreter, node: ast.Call) -> Call:
 def apply(run: Interpreter, target: Value, made: Call) -> Value:
     """Calls a value."""
     if isinstance(target, Function):
-        return run.call(target, made.args, made.keywords)
+        return follow(run, target, made.args, made.keywords)
     if isinstance(target, Class):
         return _instance(run, target, made)
     if isinstance(target, Instance):
-        found = run.method_of(target, "__call__") or run.method_of(target, "forward")
-        return run.call(found, made.args, made.keywords) if isinstance(found, Function) else _unknown(run, made)
+        found = member(run, target, "__call__") or member(run, target, "forward")
+        return follow(run, found, made.args, made.keywords) if isinstance(found, Function) else _unknown(run, made)
     if isinstance(target, External):
         return functions.external(run, target, made)
     if isinstance(target, Estimator):  # torch: `model(inputs)`, keras' functional interface
@@ -153,9 +154,9 @@ def _unknown(run: Interpreter, made: Call, *more: Value) -> Value:
 def _instance(run: Interpreter, cls: Class, made: Call) -> Value:
     made_of = _external_base(cls)
     instance = Instance(cls=cls)
-    init = run.method_of(instance, "__init__")
+    init = member(run, instance, "__init__")
     if isinstance(init, Function):
-        run.call(init, made.args, made.keywords)
+        follow(run, init, made.args, made.keywords)
     elif not made_of:
         for name, value in made.keywords.items():
             instance.attributes[name] = value
@@ -165,7 +166,7 @@ def _instance(run: Interpreter, cls: Class, made: Call) -> Value:
             else []
         )
         instance.attributes |= dict(zip(fields, made.args))
-    if made_of and not any(run.method_of(instance, name) for name in ("fit", "predict", "transform", "forward", "call")):
+    if made_of and not any(member(run, instance, name) for name in ("fit", "predict", "transform", "forward", "call")):
         return Estimator(name=made_of, role=role_of(made_of) or "model")
     return instance
 
@@ -221,14 +222,14 @@ def _as_table(value: Value) -> Table:
 
 
 def _own_method(run: Interpreter, base: Instance | Class, name: str, made: Call) -> Value:
-    if isinstance(base, Instance) and name == "fit_transform" and run.method_of(base, name) is None:
-        run_fit, transform = run.method_of(base, "fit"), run.method_of(base, "transform")
+    if isinstance(base, Instance) and name == "fit_transform" and member(run, base, name) is None:
+        run_fit, transform = member(run, base, "fit"), member(run, base, "transform")
         if isinstance(run_fit, Function) and isinstance(transform, Function):
-            run.call(run_fit, made.args, made.keywords)
-            return run.call(transform, made.args[:1], {})
-    found = run.method_of(base, name)
+            follow(run, run_fit, made.args, made.keywords)
+            return follow(run, transform, made.args[:1], {})
+    found = member(run, base, name)
     if isinstance(found, Function):
-        return run.call(found, made.args, made.keywords)
+        return follow(run, found, made.args, made.keywords)
     if found is not None:
         return apply(run, found, made)
     if isinstance(base, Instance) and isinstance(base.cls, Class) and (_external_base(base.cls) or name in estimators.METHODS):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from workbench.lint import calls, comparisons, comprehensions, subscripts
+from workbench.lint.definitions import function_of
 from workbench.lint.joins import item_of, join, mix, one_of
 from workbench.lint.trace import ChoiceEvent
 from workbench.lint.values import (
@@ -243,7 +244,7 @@ def notice_choice(run: Interpreter, node: ast.If, test: Value, body: list[ast.st
 
 
 def _lambda(run: Interpreter, node: ast.Lambda) -> Value:
-    return run.function(node)
+    return function_of(run, node)
 
 
 def iterated(run: Interpreter, iterable: Value) -> Value:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
+from workbench.lint.definitions import follow
 from workbench.lint.joins import item_of, mix
 from workbench.lint.names import is_time
 from workbench.lint.rows import Part, narrowed
@@ -93,7 +94,7 @@ def _pop(run: Interpreter, base: Table, made: Call) -> Value:
 def _assign(run: Interpreter, base: Table, made: Call) -> Table:
     result = base.copy()
     for name, value in made.keywords.items():
-        made_of = run.call(value, [result], {}) if isinstance(value, Function) else value
+        made_of = follow(run, value, [result], {}) if isinstance(value, Function) else value
         set_column(run, result, name, made_of)
     return result
 

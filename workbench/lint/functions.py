@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from workbench.lint import builtin_calls, construction, tables
+from workbench.lint.definitions import follow
 from workbench.lint.joins import mix, one_of
 from workbench.lint.names import (
     ASSOCIATIONS,
@@ -234,7 +235,7 @@ def tuned(run: Interpreter, made: Call) -> None:
     for value in made.every():
         if isinstance(value, Function):
             arguments = value.node.args.args if value.node is not None else []
-            result = run.call(value, [Value() for _ in arguments], {})
+            result = follow(run, value, [Value() for _ in arguments], {})
             if result.scores:
                 run.trace.add(ChoiceEvent(result.scores, run.site(made.node), made.text))
 

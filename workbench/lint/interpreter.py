@@ -1,8 +1,8 @@
-"""Walks a file as Python would run it, on abstract values: statements, scopes, branches, loops and calls of its own functions.
+"""Walks a file as Python would run it, on abstract values: statements, scopes, branches and loops.
 
-Every path is followed and joined where paths meet; a loop over known items is run for each, any other twice; functions are
-followed at each call with the arguments of that call. Work is bounded: what is beyond the bound raises `TooLarge` and is
-reported as not analysed. Expressions are in `expressions`, what libraries do in `calls`.
+Every path is followed and joined where paths meet; a loop over known items is run for each, any other twice. Work is bounded:
+what is beyond the bound raises `TooLarge` and is reported as not analysed. The file's own functions and classes are in
+`definitions`, expressions in `expressions`, what libraries do in `calls`.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
-from workbench.lint import expressions
-from workbench.lint.joins import item_of, join
+from workbench.lint import definitions, expressions
+from workbench.lint.joins import join
 from workbench.lint.names import is_bar
 from workbench.lint.rows import Atom
 from workbench.lint.scopes import Scope
@@ -23,7 +23,6 @@ from workbench.lint.values import (
     Class,
     External,
     Function,
-    Instance,
     Marks,
     Sequence,
     Site,
@@ -33,7 +32,6 @@ from workbench.lint.values import (
 )
 
 MAX_STEPS = 400_000
-MAX_DEPTH = 12
 MAX_UNROLLED = 24
 
 
@@ -112,10 +110,9 @@ class Interpreter:
             assign(self, node.target, self.eval(node.value), node.value)
 
     def _augassign(self, node: ast.AugAssign) -> None:
-        before = self.eval(_loaded(node.target))
-        value = expressions.combined(self, node, node.op, before, self.eval(node.value))
+        before, added = self.eval(node.target), self.eval(node.value)
+        value = expressions.combined(self, node, node.op, before, added)
         if isinstance(before, Sequence) and isinstance(node.op, ast.Add):
-            added = self.eval(node.value)
             before.items = [*before.items, *(added.items if isinstance(added, Sequence) else [added])][:64]
             value = before
         assign(self, node.target, value, node.value)
@@ -291,127 +288,22 @@ class Interpreter:
                 bind(self, alias.asname or alias.name, External(path=f"{node.module or ''}.{alias.name}"))
 
     def _functiondef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
-        bind(self, node.name, self.function(node))
+        bind(self, node.name, definitions.function_of(self, node))
 
     _asyncfunctiondef = _functiondef
 
-    def function(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> Function:
-        """The function value of a definition, with its defaults evaluated here."""
-        arguments = node.args
-        positional = [*arguments.posonlyargs, *arguments.args]
-        defaults = {
-            a.arg: self.eval(d) for a, d in zip(positional[len(positional) - len(arguments.defaults) :], arguments.defaults)
-        }
-        defaults |= {a.arg: self.eval(d) for a, d in zip(arguments.kwonlyargs, arguments.kw_defaults) if d is not None}
-        found = Function(node=node, scope=self.scope, defaults=defaults)
-        if not isinstance(node, ast.Lambda):
-            self.functions.append((found, None))
-        return found
-
     def _classdef(self, node: ast.ClassDef) -> None:
-        bases = [self.eval(base) for base in node.bases]
-        outer, self.scope = self.scope, Scope(self.scope, node.name)
-        first = len(self.functions)
-        self.block(node.body)
-        body, self.scope = self.scope, outer
-        made = Class(node=node, scope=outer, attributes=body.names, bases=bases)
-        for place in range(first, len(self.functions)):
-            function, owner = self.functions[place]
-            if owner is None and function.node in node.body:
-                function.scope = outer
-                self.functions[place] = (function, made)
-        bind(self, node.name, made)
-
-    # -- calls of the file's own functions -----------------------------------------------------------------------------
-
-    def call(self, function: Function, args: list[Value], keywords: dict[str, Value]) -> Value:
-        """Follows a function with these arguments and gives back what it returns."""
-        node = function.node
-        assert node is not None
-        if len(self.active) >= MAX_DEPTH or self.active.count(node) > 0:
-            from workbench.lint.joins import mix
-
-            return mix([*args, *keywords.values()])
-        self.entered.add(id(node))
-        caller, self.scope = self.scope, Scope(function.scope, getattr(node, "name", self.scope.function))
-        branch, self.branch = self.branch, 0
-        control, self.control = self.control, []
-        self.active.append(node)
-        self._parameters(node.args, function, args, keywords)
-        try:
-            if isinstance(node, ast.Lambda):
-                return self.eval(node.body)
-            ended = self.block(node.body)
-            if self.scope.yields:
-                return Sequence(items=[item_of(Sequence(items=self.scope.yields))], open=True)
-            result: Value | None = None
-            for value in self.scope.returns:
-                result = join(result, value)
-            return result if result is not None and (ended or len(self.scope.returns) > 0) else Value(const=None)
-        finally:
-            self.active.pop()
-            self.scope, self.branch, self.control = caller, branch, control
-
-    def _parameters(self, arguments: ast.arguments, function: Function, args: list[Value], keywords: dict[str, Value]) -> None:
-        names = self.scope.names
-        names |= function.defaults
-        self.scope.options = {name for name, value in function.defaults.items() if value.const is False}
-        given = list(args)
-        if function.bound is not None:
-            given.insert(0, function.bound)
-        positional = [a.arg for a in (*arguments.posonlyargs, *arguments.args)]
-        names.update(zip(positional, given))
-        self.scope.options -= {*positional[: len(given)], *keywords}
-        if arguments.vararg:
-            names[arguments.vararg.arg] = Sequence(items=given[len(positional) :])
-        known = {*positional, *(a.arg for a in arguments.kwonlyargs)}
-        names.update({name: value for name, value in keywords.items() if name in known})
-        if arguments.kwarg:
-            from workbench.lint.values import Mapped
-
-            names[arguments.kwarg.arg] = Mapped(entries={n: v for n, v in keywords.items() if n not in known})
-        for name in known:
-            names.setdefault(name, Value())
+        bind(self, node.name, definitions.class_of(self, node))
 
     def controlled(self) -> Marks:
         """Look-ahead in the conditions that the current statement hangs on."""
         return NONE.union(*self.control) if self.control else NONE
-
-    def method_of(self, value: Instance | Class, name: str) -> Value | None:
-        """An attribute of an object or class of this file, its bases included; functions come bound."""
-        if isinstance(value, Instance) and name in value.attributes:
-            return value.attributes[name]
-        found = _inherited(value.cls if isinstance(value, Instance) else value, name)
-        if isinstance(found, Function) and isinstance(found.node, ast.FunctionDef | ast.AsyncFunctionDef):
-            decorators = {d.id for d in found.node.decorator_list if isinstance(d, ast.Name)}
-            if "staticmethod" in decorators:
-                return found
-            if isinstance(value, Instance) or "classmethod" in decorators:
-                bound = found.with_(bound=value)
-                return self.call(bound, [], {}) if decorators & {"property", "cached_property"} else bound
-        return found
 
     def notice_order(self, value: Value, evidence: str) -> None:
         """Records something that shows rows in the order of time."""
         self.trace.order.add(evidence)
         if any(is_bar(name) for name in value.names):
             self.trace.order.add("bars")
-
-
-def _inherited(cls: Class | None, name: str, depth: int = 0) -> Value | None:
-    if cls is None or depth > 8:
-        return None
-    if name in cls.attributes:
-        return cls.attributes[name]
-    for base in cls.bases:
-        found = _inherited(base, name, depth + 1) if isinstance(base, Class) else None
-        if found is not None:
-            return found
-    return None
-
-
-def _loaded(target: ast.expr) -> ast.expr:
-    return target
 
 
 def _is_main_guard(test: ast.Compare) -> bool:

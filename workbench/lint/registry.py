@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import pkgutil
 from functools import cache
 
 from workbench.lint import rules as package
 from workbench.lint.rule import LintRule
 from workbench.report.model import RuleDoc
+from workbench.report.pages import rules_in
 
 GATE = "static"
 
 
 @cache
 def _found() -> tuple[tuple[LintRule, str], ...]:
-    found = []
-    for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda m: m.name):
-        loaded = importlib.import_module(f"{package.__name__}.{module.name}")
-        rule = getattr(loaded, "rule", None)
-        if isinstance(rule, LintRule):
-            found.append((rule, inspect.cleandoc(loaded.__doc__ or "")))
-    return tuple(found)
+    return tuple(rules_in(package, LintRule))
 
 
 def rules() -> list[LintRule]:

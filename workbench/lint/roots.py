@@ -10,6 +10,7 @@ import ast
 import re
 from typing import TYPE_CHECKING
 
+from workbench.lint.definitions import follow, member
 from workbench.lint.names import SCALAR_ANNOTATIONS, is_label
 from workbench.lint.trace import ReturnEvent
 from workbench.lint.values import NONE, Class, External, Function, Instance, Marks, Sequence, Table, Value
@@ -36,9 +37,9 @@ def run_roots(run: Interpreter) -> None:
         holder: Value | None = None
         if owner is not None:
             holder = instances.setdefault(id(owner), Instance(cls=owner))
-            init = run.method_of(holder, "__init__")
+            init = member(run, holder, "__init__")
             if isinstance(init, Function) and init.node is not None and id(init.node) not in run.entered:
-                run.call(init, _arguments(run, init, None), {})
+                follow(run, init, _arguments(run, init, None), {})
         if id(node) not in run.entered:
             _follow(run, function, owner, holder)
 
@@ -80,7 +81,7 @@ def _follow(run: Interpreter, function: Function, owner: Class | None, holder: V
     assert isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     arguments = _arguments(run, function, holder)
     order, run.trace.order = run.trace.order, set()
-    result = run.call(function, arguments, {})
+    result = follow(run, function, arguments, {})
     evidence = frozenset(run.trace.order)
     run.trace.order |= order
     strategy = owner is not None and _is_strategy(owner)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from workbench.lint import estimators
+from workbench.lint.definitions import member
 from workbench.lint.joins import item_of, mix, one_of
 from workbench.lint.names import is_bar, is_time
 from workbench.lint.rows import Part, Rows, narrowed
@@ -69,7 +70,7 @@ def attribute(run: Interpreter, base: Value, node: ast.Attribute) -> Value:
     if isinstance(base, External):
         return External(path=f"{base.path}.{name}")
     if isinstance(base, Instance | Class):
-        found = run.method_of(base, name)
+        found = member(run, base, name)
         return found if found is not None else _guessed(run, base, name)
     if isinstance(base, Estimator):
         if name in _FITTED:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from workbench.lint import frames, windows
+from workbench.lint.definitions import follow
 from workbench.lint.joins import mix
 from workbench.lint.names import RANKS, REDUCTIONS, TUNERS, WRITERS, is_time
 from workbench.lint.trace import ChoiceEvent, EvaluateEvent, ExportEvent, features_of
@@ -189,13 +189,13 @@ def _by_function(run: Interpreter, base: Table, name: str, function: Value, rest
         name in ("map", "applymap", "map_elements") or row_wise(made, 1) or (base.series and name == "apply")
     )
     if name == "pipe":
-        return run.call(function, [base, *rest], made.keywords)
+        return follow(run, function, [base, *rest], made.keywords)
     inner = base.copy(view="")
     if element:
         # One row, or one value: what is computed inside stays in the row.
         inner = base.copy(view="", rows=frozenset(), mask=None)
     extra = {k: v for k, v in made.keywords.items() if k not in ("axis", "raw", "result_type", "args")}
-    result = run.call(function, [inner, *rest], extra)
+    result = follow(run, function, [inner, *rest], extra)
     if group and base.view == "group moment":
         return base.copy(view="")
     marks = result.all_marks() if not isinstance(result, Table) or not result.columns else result.marks
@@ -223,6 +223,3 @@ def _written(run: Interpreter, base: Table, made: Call) -> Value:
 def _short(made: Call) -> str:
     text = " ".join(ast.unparse(made.node).split())
     return text if len(text) <= 60 else text[:57] + "…"
-
-
-Method = Callable[["Interpreter", Table, "Call"], Value]

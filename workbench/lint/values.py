@@ -10,12 +10,10 @@ import ast
 import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 from workbench.lint.rows import NO_ROWS, Rows
 
-Statistic = Literal["fit", "statistic", "group", "select", "resample", "undersample", "encode", "correlation", "model"]
-Ahead = Literal["shift", "window", "fill", "index", "asof", "history"]
 _counter = itertools.count(1)
 
 
@@ -32,7 +30,9 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Something that went into a value. `rows` are those a statistic was computed on; `what` is the code in short."""
+    """Something that went into a value: a look ahead (`kind` of `AHEAD`), or a statistic (`fit`, `statistic`, `group`, `select`,
+    `resample`, `undersample`, `encode`, `correlation`, `model`) computed on `rows`. `what` is the code in short.
+    """
 
     kind: str
     site: Site

@@ -11,7 +11,7 @@ import shutil
 import uuid
 from pathlib import Path
 
-from workbench.release.approved_code import check_out
+from workbench.pipeline.checkouts import check_out
 from workbench.settings import Settings
 
 

@@ -21,7 +21,8 @@ from workbench.gates.facts import Audit
 from workbench.gates.registry import rules
 from workbench.gates.rule import NotApplicable, NotExercised
 from workbench.pipeline.contract import Contract
-from workbench.pipeline.runner import Fold, Pipeline, Run
+from workbench.pipeline.results import Fold, Run
+from workbench.pipeline.runner import Pipeline
 from workbench.settings import STATE, Settings
 
 _LEFT_OUT = {

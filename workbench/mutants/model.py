@@ -47,6 +47,11 @@ def expected(
     return Expected(frozenset(rules), stage, frozenset(named), frozenset(read))
 
 
+def ahead(column: str, *sources: str) -> Expected:
+    """What most leaks should be called: the feature `column` reads cells of `sources` that aren't known yet."""
+    return expected("leakage/future-feature", stage="features", columns=column, sources=sources)
+
+
 def write(mutant: Mutant, root: Path) -> None:
     """Writes the mutant's workspace into `root`, which may exist."""
     for path, text in mutant.files.items():

@@ -22,6 +22,24 @@ class Plant:
     share: float | None = None
 
 
+def pair(
+    slot: str,
+    code: str,
+    *,
+    leak: str,
+    twin: str,
+    beside: Mapping[str, str] | None = None,
+    contract: tuple[tuple[str, str], ...] = (),
+    share: float | None = None,
+) -> tuple[Plant, Plant]:
+    """A leak and its twin that differ in one place of one slot: `leak` or `twin` takes the place of `<?>` in `code`.
+
+    `beside` are slots that both fill alike; `share` is the share of rows that the leak touches.
+    """
+    planted, honest = ({**(beside or {}), slot: code.replace("<?>", word)} for word in (leak, twin))
+    return Plant(planted, contract, share=share), Plant(honest, contract)
+
+
 @dataclass(frozen=True)
 class Pattern:
     """One pattern of the catalogue.

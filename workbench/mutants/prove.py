@@ -18,8 +18,8 @@ from pydantic import BaseModel, ConfigDict
 
 from workbench.gates.audit import audit
 from workbench.mutants.own_leaks import OWN_LEAKS, OwnLeak, names_for, plant, schema_leak
+from workbench.pipeline.checkouts import check_out
 from workbench.pipeline.contract import Contract, load_contract
-from workbench.release.approved_code import check_out
 from workbench.repo import Repo
 from workbench.settings import Settings
 from workbench.visible import visible

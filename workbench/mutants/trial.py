@@ -1,4 +1,4 @@
-"""One mutant under the real audit: written out, audited, judged. Corpus tests, benchmarks and drills run mutants by this."""
+"""One mutant under the real audit: written out, audited, judged. Corpus tests and benchmarks run mutants by this."""
 
 from __future__ import annotations
 

@@ -18,6 +18,8 @@ class Answer(BaseModel):
     files: dict[str, list[str]] = Field(default_factory=dict)
     seconds: dict[str, float] = Field(default_factory=dict)
     ran: dict[str, Count] = Field(default_factory=dict)
+    covered: dict[str, list[Count]] = Field(default_factory=dict)
+    """For the files that coverage was asked for: the numbers of the arms that have run."""
 
 
 class Loaded(Answer):
@@ -31,6 +33,18 @@ class Ran(Answer):
 
     folds: list[Annotated[list[Count], Field(min_length=2, max_length=2)]]
     digests: list[str | None]
+    scores: list[dict[str, float]]
+
+
+class Prepared(Answer):
+    """Stage → names of the tables after it, in the order of their files."""
+
+    prepared: dict[str, list[str]]
+
+
+class Judged(Answer):
+    """The metrics stage's words on each fold's given predictions."""
+
     scores: list[dict[str, float]]
 
 

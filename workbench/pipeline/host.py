@@ -8,7 +8,6 @@ answers mean is in `runner.py`.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import select
@@ -16,10 +15,9 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,32 +33,31 @@ _ANSWER_LIMIT = 64_000_000
 _OUTPUT_LIMIT = 64_000
 # Beyond a request's own deadline, which the process inside keeps: then the whole of it is ended.
 _GRACE_SECONDS = 15.0
-_UNLOCKED = "new-"
 
 
 class Host:
     """A running, confined process for one use case.
 
-    `inputs` is a directory that it can read, `outputs` one that it can write; both go with `close`. `import_seconds` is how long
-    importing the stages took, by the process's own word.
+    `inputs` is a directory that it can read, `outputs` one that it can write; both have to be there. `import_seconds` is how
+    long importing the stages took, by the process's own word.
     """
 
     import_seconds = 0.0
 
-    def __init__(self, settings: Settings, contract: Contract, root: Path) -> None:
+    def __init__(
+        self, settings: Settings, contract: Contract, root: Path, inputs: Path, outputs: Path, cover: Sequence[str] = ()
+    ) -> None:
         self._settings, self._contract, self._root = settings, contract, root.resolve()
+        self._cover = list(cover)
         self._process: subprocess.Popen[bytes] | None = None
         self._answers = -1
         self._buffer = b""
         self._output = bytearray()
         self._drain: threading.Thread | None = None
         self._number = 0
-        self._asking = False
+        self._asking = self._closed = False
         self._one_at_a_time = threading.RLock()
-        self._base, self._lock = _scratch(settings.state)
-        self.inputs, self.outputs = self._base / "in", self._base / "out"
-        self.inputs.mkdir()
-        self.outputs.mkdir()
+        self.inputs, self.outputs = inputs, outputs
 
     def ask(self, request: Mapping[str, Any]) -> tuple[dict[str, Any], Path]:
         """Sends one request and waits for its end.
@@ -70,6 +67,11 @@ class Host:
         """
         with self._one_at_a_time:
             return self._asked(request)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process is there."""
+        return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
         """Starts the process if it isn't running; what goes wrong is told to who asks next."""
@@ -107,16 +109,18 @@ class Host:
         return bytes(self._output).decode("utf-8", "replace")
 
     def close(self) -> None:
-        """Ends the process and removes its directories; safe to call twice."""
+        """Ends the process; safe to call twice. A request that another thread waits for fails."""
+        self._closed = True
+        if (process := self._process) is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
         with self._one_at_a_time:
             self._stop()
-            if self._lock >= 0:
-                shutil.rmtree(self._base, ignore_errors=True)
-                os.close(self._lock)
-                self._lock = -1
 
     def _started(self) -> None:
-        if self._process is not None and self._process.poll() is None:
+        if self._closed:
+            raise PipelineError(f"The stages of `{self._contract.name}` were ended.", "run it again")
+        if self.is_running:
             return
         self._stop()
         answers, told = os.pipe()
@@ -129,6 +133,7 @@ class Host:
             "stages": self._contract.stages.entries(),
             "target": prediction.target,
             "keys": list(dict.fromkeys(keys)),
+            "cover": self._cover,
             "columns": list(dict.fromkeys([*(prediction.features or []), *prediction.groups, *slices])),
         }
         # -P: the program's own directory isn't on the import path; the workspace is, through PYTHONPATH.
@@ -288,26 +293,3 @@ def _stage_error(words: Any) -> PipelineError:
         return PipelineError("A stage failed without saying how.", "run it by hand")
     text = {key: str(words.get(key, ""))[:20_000] for key in ("stage", "message", "hint", "detail")}
     return PipelineError(text["message"], text["hint"], stage=text["stage"], detail=text["detail"])
-
-
-def _scratch(state: Path) -> tuple[Path, int]:
-    """A directory of our own below the state directory, held by a lock; those whose holder has died are removed."""
-    parent = state / "scratch"
-    parent.mkdir(parents=True, exist_ok=True)
-    for old in parent.iterdir():
-        if old.name.startswith(_UNLOCKED):
-            continue
-        with contextlib.suppress(OSError):
-            lock = os.open(old / "lock", os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(old, ignore_errors=True)
-            finally:
-                os.close(lock)
-    # It gets its name when it is locked: before, somebody else who cleans up could take it for left behind.
-    new = Path(tempfile.mkdtemp(dir=parent, prefix=_UNLOCKED)).resolve()
-    lock = os.open(new / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    base = new.with_name(new.name.removeprefix(_UNLOCKED))
-    new.rename(base)
-    return base, lock

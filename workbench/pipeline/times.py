@@ -8,13 +8,13 @@ known too early); an hour that a clock skips is taken as the first instant after
 from __future__ import annotations
 
 import re
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from workbench.errors import PipelineError
+from workbench.warned import filtered
 
 if TYPE_CHECKING:
     from workbench.pipeline.contract import Contract
@@ -67,8 +67,7 @@ def _parsed(values: pd.Series) -> pd.Series:
     reason = ""
     for arguments in attempts:
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
+            with filtered("ignore"):
                 parsed = pd.to_datetime(values, **arguments)
         except (ValueError, TypeError) as error:
             reason = str(error).splitlines()[0]

@@ -1,8 +1,8 @@
 """The program inside the sandbox: imports a use case's stages once, then forks for each request so that runs share nothing.
 
 Started by `host.py`, by its path, with one JSON argument. Requests come as JSON lines on standard input, one line answers
-each on the descriptor it was given; tables and results are files (`frames.py`). What the stages have to give back is in
-`stages.py`. Everything that is said from here is untrusted outside.
+each on the descriptor it was given. What can be asked is in `asks.py`, what the stages have to give back in `stages.py`.
+Everything that is said from here is untrusted outside.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import faulthandler
 import hashlib
 import importlib.machinery
 import importlib.util
-import itertools
 import json
 import os
 import random
@@ -23,7 +22,6 @@ import site
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -32,7 +30,7 @@ import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
-    from workbench.pipeline import frames, opened, recalled, stages
+    from workbench.pipeline import asks, coverage, opened, preloading, recalled, stages
 else:
     # By path and under names of their own: the workspace may have a package `workbench`, or a module `frames`.
     def _sibling(name: str) -> ModuleType:
@@ -42,7 +40,10 @@ else:
         spec.loader.exec_module(module)
         return module
 
-    frames, opened, recalled, stages = _sibling("frames"), _sibling("opened"), _sibling("recalled"), _sibling("stages")
+    # What others of them import comes first.
+    _frames, stages, asks = _sibling("frames"), _sibling("stages"), _sibling("asks")
+    opened, preloading, recalled = _sibling("opened"), _sibling("preloading"), _sibling("recalled")
+    coverage = _sibling("coverage")
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 ANSWER = "answer.json"
@@ -58,14 +59,15 @@ def main(settings: dict[str, Any]) -> None:
     faulthandler.enable()
     drawn = _Randomness()
     begin = time.perf_counter()
-    _read_sources_only(settings["root"])
+    covering = coverage.Record(f"{settings['root']}/{path}" for path in settings["cover"])
+    _read_sources_only(settings["root"], covering)
     importing = opened.Importing(settings["root"])
     try:
         calls = _imported(settings["stages"], settings["root"], importing)
     except stages.StageFault as fault:
-        _say(answers, {"error": _words(fault)})
+        _say(answers, {"error": asks.words(fault)})
         return
-    settings = {**settings, "lines": importing.lines(), "files": importing.files("load")}
+    settings = {**settings, "lines": importing.lines(), "files": importing.files("load"), "covering": covering}
     drawn.note_seeds()
     if sys.platform == "linux":
         libc = ctypes.CDLL(None, use_errno=True)
@@ -82,7 +84,10 @@ def main(settings: dict[str, Any]) -> None:
             buffer += piece
         line, _, buffer = buffer.partition(b"\n")
         request = json.loads(line)
-        _say(answers, _supervised(request, calls, settings, requests, answers, drawn))
+        answer = _supervised(request, calls, settings, requests, answers, drawn)
+        libraries = preloading.noted(Path(request["out"]))
+        _say(answers, answer)
+        preloading.preload(libraries)
 
 
 def _imported(entries: dict[str, str], root: str, importing: Any) -> Any:
@@ -183,13 +188,16 @@ def _answer(request: dict[str, Any], calls: Any, settings: dict[str, Any], drawn
         record = opened.Record(runner, settings["root"], str(scratch))
         record.start()
         recalled.begin(runner)
+        before = preloading.loaded()
         try:
-            answer = _ASKED[request["ask"]](request, runner, out)
+            answer = asks.ASKED[request["ask"]](request, runner, out)
         except stages.StageFault as fault:
-            answer = {"error": _words(fault)}
+            answer = {"error": asks.words(fault)}
         lines = [*settings["lines"], *record.lines, *recalled.lines(settings["root"])]
         files = {**record.files, "load": [*settings["files"], *record.files.get("load", [])]}
-        answer |= {"opened": lines, "files": files, "seconds": runner.seconds, "ran": dict(runner.ran)}
+        covered = {path.removeprefix(settings["root"] + "/"): arms for path, arms in settings["covering"].ran().items()}
+        answer |= {"opened": lines, "files": files, "seconds": runner.seconds, "ran": dict(runner.ran), "covered": covered}
+        preloading.note(before, out)
         (out / ANSWER).write_text(json.dumps(answer))
         code = 0
     finally:
@@ -201,163 +209,6 @@ def _answer(request: dict[str, Any], calls: Any, settings: dict[str, Any], drawn
         os._exit(code)
 
 
-def _load(request: dict[str, Any], runner: stages.Stages, out: Path) -> dict[str, Any]:
-    tables = runner.tables("load")
-    for number, (name, table) in enumerate(tables.items()):
-        _write("load", table, out / f"table-{number}", f"table `{name}`")
-    return {"tables": list(tables)}
-
-
-def _run(request: dict[str, Any], runner: stages.Stages, out: Path) -> dict[str, Any]:
-    given = request.get("folds")
-    result = stages.run(
-        runner,
-        _tables(request),
-        until=request["until"],
-        frame=_frame(request, "frame"),
-        folds=_folds(given) if given else None,
-        probe=_frame(request, "probe"),
-    )
-    if result.frame is not None and not request.get("frame"):
-        _write("features", result.frame, out / "frame", "the feature frame")
-    answer: dict[str, Any] = {"folds": [[len(train), len(test)] for train, test in result.folds], "scores": result.scores}
-    positions = [side for fold in result.folds for side in fold]
-    _write("split", pd.DataFrame({"position": np.concatenate(positions or [np.empty(0, "int64")])}), out / "folds", "the folds")
-    for number, fold in enumerate(result.fold_results):
-        columns = pd.DataFrame({"predictions": fold.predictions, "raw": fold.raw})
-        _write("predict", columns, out / f"fold-{number}", "the predictions")
-        if fold.probe is not None:
-            _write("predict", pd.DataFrame({"probe": fold.probe}), out / f"probe-{number}", "the predictions")
-    answer["digests"] = [fold.digest for fold in result.fold_results]
-    return answer
-
-
-def _fit_final(request: dict[str, Any], runner: stages.Stages, out: Path) -> dict[str, Any]:
-    frame = _frame(request, "frame")
-    assert frame is not None
-    runner.check_columns("features", frame)
-    runner.check_trainable(frame)
-    model = runner.call("fit", frame)
-    booster = getattr(model, "booster_", model) if hasattr(type(model), "booster_") else model
-    if not (type(booster).__module__.startswith("lightgbm") and hasattr(booster, "save_model")):
-        raise stages.StageFault(
-            "fit",
-            f"Stage `fit` returned a {type(model).__module__}.{type(model).__qualname__}, which has no safe file format here.",
-            "return a lightgbm Booster (or an LGBMRegressor or LGBMClassifier); others aren't supported yet",
-        )
-    with stages.reported("fit", runner.root):
-        # Without a best iteration all trees are kept; with one, those that `predict` would use.
-        text = booster.model_to_string()
-    (out / "model").write_text(text, encoding="utf-8")
-    return {"flavor": "lightgbm", "features": list(map(str, booster.feature_name()))}
-
-
-def _backtest(request: dict[str, Any], runner: stages.Stages, out: Path) -> dict[str, Any]:
-    result = runner.call("backtest", _tables(request))
-    if not isinstance(result, pd.DataFrame):
-        raise stages.StageFault("backtest", f"Stage `backtest` returned a {type(result).__name__}.", "return a DataFrame")
-    runner.check_columns("backtest", result)
-    for column in ("prediction", "fold"):
-        if column not in result.columns:
-            raise stages.StageFault(
-                "backtest", f"Stage `backtest` returned a frame without the column `{column}`.", "add it, one value per row"
-            )
-    _write("backtest", result, out / "frame", "the back-test")
-    return {}
-
-
-def _measure(request: dict[str, Any], runner: stages.Stages, out: Path) -> dict[str, Any]:
-    """A metric of the use case's own: (outcomes, predictions, frame) -> number."""
-    frame, made = _frame(request, "frame"), _frame(request, "predictions")
-    assert frame is not None and made is not None
-    _take(runner, "metrics", request["entry"])
-    value = runner.call("metrics", frame[runner.target].copy(), made["predictions"].to_numpy(copy=True), frame)
-    if not isinstance(value, (int, float, np.integer, np.floating)):
-        raise stages.StageFault("metrics", f"`{request['entry']}` returned a {type(value).__name__}.", "return one number")
-    return {"value": float(value)}
-
-
-def _baseline(request: dict[str, Any], runner: stages.Stages, out: Path) -> dict[str, Any]:
-    """A baseline of the use case's own: (training rows, rows without their outcome) -> 1-d array."""
-    train, rows = _frame(request, "frame"), _frame(request, "rows")
-    assert train is not None and rows is not None
-    _take(runner, "metrics", request["entry"])
-    made = runner.predicted("metrics", rows, train, rows)
-    _write("metrics", pd.DataFrame({"predictions": made}), out / "frame", "the baseline's predictions")
-    return {}
-
-
-def _serve(request: dict[str, Any], runner: stages.Stages, out: Path) -> dict[str, Any]:
-    """The `serve` stage on some requests, each with tables of its own to change; one that fails doesn't stop the others."""
-    tables, answers = _tables(request), []
-    times = request.get("times", [])
-    for asked in request["requests"]:
-        asked = {name: pd.Timestamp(value) if name in times else value for name, value in asked.items()}
-        try:
-            made = runner.call("serve", dict(asked), {name: table.copy() for name, table in tables.items()})
-            if not isinstance(made, Mapping):
-                raise stages.StageFault(
-                    "serve", f"Stage `serve` returned a {type(made).__name__}.", "return a mapping of feature → value"
-                )
-            answers.append({"made": {str(name): _cell(value) for name, value in made.items()}})
-        except stages.StageFault as fault:
-            answers.append({"error": _words(fault)})
-    return {"answers": answers}
-
-
-def _cell(value: Any) -> Any:
-    """A served value as JSON: missing is None, times are ISO 8601, what is no plain value its text."""
-    if isinstance(value, (pd.Series, pd.Index, np.ndarray)) and np.size(value) == 1:
-        value = np.asarray(value).ravel()[0] if not isinstance(value, pd.Series) else value.iloc[0]
-    if isinstance(value, np.generic) and not isinstance(value, (np.datetime64, np.timedelta64)):
-        value = value.item()
-    if isinstance(value, np.datetime64):
-        value = pd.Timestamp(value)
-    if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and value != value):
-        return None
-    if isinstance(value, (str, bool, int, float)):
-        return value
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
-
-
-def _take(runner: stages.Stages, stage: str, entry: str) -> None:
-    with stages.reported(stage, runner.root, importing=entry):
-        runner.calls = {**runner.calls, stage: stages.found(stage, entry)}
-
-
-_ASKED = {
-    "measure": _measure, "baseline": _baseline, "load": _load, "run": _run, "fit_final": _fit_final, "backtest": _backtest,
-    "serve": _serve,
-}  # fmt: skip
-
-
-def _tables(request: dict[str, Any]) -> dict[str, pd.DataFrame]:
-    return {name: frames.read(Path(path)) for name, path in request.get("tables", {}).items()}
-
-
-def _frame(request: dict[str, Any], key: str) -> pd.DataFrame | None:
-    return frames.read(Path(request[key])) if request.get(key) else None
-
-
-def _folds(given: dict[str, Any]) -> list[tuple[np.ndarray, np.ndarray]]:
-    positions = frames.read(Path(given["path"]))["position"].to_numpy()
-    cuts = np.cumsum([0, *(length for fold in given["lengths"] for length in fold)])
-    sides = [positions[a:b] for a, b in itertools.pairwise(cuts)]
-    return list(zip(sides[::2], sides[1::2]))
-
-
-def _write(stage: str, frame: pd.DataFrame, path: Path, what: str) -> None:
-    try:
-        frames.write(frames.encode(frame), path)
-    except frames.Unwritable as reason:
-        hint = "use columns of numbers, text, booleans, times or categories"
-        raise stages.StageFault(stage, f"Stage `{stage}`: {what}: {reason}.", hint) from None
-
-
-def _words(fault: stages.StageFault) -> dict[str, str]:
-    return {"stage": fault.stage, "message": fault.message, "hint": fault.hint, "detail": fault.detail}
-
-
 def _say(answers: int, answer: dict[str, Any]) -> None:
     line = json.dumps(answer).encode() + b"\n"
     while line:
@@ -367,6 +218,8 @@ def _say(answers: int, answer: dict[str, Any]) -> None:
 class _SourceOnly(importlib.machinery.SourceFileLoader):
     """Compiles a module from its source each time: a compiled file beside it could hold other code than was reviewed."""
 
+    covering: Any = None
+
     def path_stats(self, path: Any) -> Any:
         """Without times the import system neither reads nor writes a compiled file."""
         raise OSError(path)
@@ -374,11 +227,13 @@ class _SourceOnly(importlib.machinery.SourceFileLoader):
     def get_code(self, fullname: str) -> Any:
         """The functions that `load` is made of are watched for being called by another stage."""
         path = self.get_filename(fullname)
-        return self.source_to_code(recalled.instrumented(self.get_data(path), path), path)
+        made = recalled.instrumented(self.get_data(path), path)
+        return self.source_to_code(self.covering.marked(made, path), path)
 
 
-def _read_sources_only(root: str) -> None:
+def _read_sources_only(root: str, covering: coverage.Record) -> None:
     """For modules below `root`, installed packages apart: sources and extension modules, no compiled Python."""
+    _SourceOnly.covering = covering
     kinds = [(importlib.machinery.ExtensionFileLoader, importlib.machinery.EXTENSION_SUFFIXES), (_SourceOnly, [".py"])]
     finder = importlib.machinery.FileFinder.path_hook(*kinds)
     installed = tuple(f"{place}/" for place in site.getsitepackages())

@@ -20,9 +20,9 @@ import numpy as np
 import pandas as pd
 
 from workbench.errors import PipelineError
+from workbench.pipeline.checkouts import check_out
 from workbench.pipeline.contract import Contract, load_contract
 from workbench.pipeline.stages import StageFault, Stages, resolved
-from workbench.repo import Repo
 from workbench.settings import Settings
 
 USED = ("load", "validate", "preprocess", "features", "predict", "postprocess", "serve")
@@ -109,16 +109,6 @@ class Checkouts:
         if not place.is_dir():
             check_out(self._settings, tree, place)
         return Code(place, use_case, tree)
-
-
-def check_out(settings: Settings, tree: str, place: Path) -> None:
-    """Writes the files of `tree`, from git's objects, to `place`, which must not exist; data directories are linked in."""
-    with Repo.open(settings.root) as repo:
-        repo.checkout(tree, place)
-    for name in settings.data:
-        source = settings.root / name
-        if source.is_dir() and not (place / name).exists():
-            (place / name).symlink_to(source, target_is_directory=True)
 
 
 @contextlib.contextmanager

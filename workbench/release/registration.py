@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import Refusal
+from workbench.pipeline.checkouts import check_out
 from workbench.pipeline.contract import Contract, load_contract
 from workbench.pipeline.runner import Pipeline
-from workbench.release.approved_code import check_out
 from workbench.release.lineage import AGAIN, Feature, ModelBuild, ModelVersion, Scores
 from workbench.release.online import plain
 from workbench.release.registry import Registry

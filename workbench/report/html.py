@@ -1,16 +1,19 @@
-"""An audit as one HTML file: nothing loaded from elsewhere, everything escaped, spans drawn as inline SVG.
+"""An audit as one HTML file: nothing loaded from elsewhere, everything escaped, spans and curves drawn as inline SVG.
 
 The page itself is `page.html`, a Jinja template."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
 
-from workbench.findings import Evidence, Rows, Span
+from workbench.findings import Evidence, Rows, Span, Trace
+from workbench.report.curve import changed_rows, other_future, when
+from workbench.report.curve_svg import plot
 from workbench.report.model import AuditReport, RuleDoc, ranked
 from workbench.report.timeline import Timeline, short, spelled, timeline
 from workbench.report.words import (
@@ -62,6 +65,11 @@ def html(reports: Sequence[AuditReport], rules: Sequence[RuleDoc]) -> str:
         short=short,
         words=evidence_words,
         is_span=lambda evidence: isinstance(evidence, Span),
+        plot=lambda evidence: plot(evidence) if isinstance(evidence, Trace) else None,
+        changed=lambda evidence: changed_rows(evidence) if isinstance(evidence, Trace) else [],
+        other_future=other_future,
+        when=when,
+        number=itertools.count(1).__next__,
         is_rows=lambda evidence: isinstance(evidence, Rows) and bool(evidence.examples),
         drawing=drawing,
         columns=_columns,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from workbench.findings import Finding, Severity, Span
+from workbench.findings import Finding, Severity, Span, Trace
 from workbench.report.model import AuditReport, ranked
+from workbench.report.plot import plotted
 from workbench.report.timeline import short, spelled, timeline
 from workbench.report.words import (
     GATE_GLYPH,
@@ -25,6 +26,8 @@ from workbench.report.words import (
 from workbench.visible import visible
 
 WIDTH = 80
+PICTURES = 6
+"""Curves that are drawn in one report, of the findings that rank first; the others are told in a sentence."""
 Paint = Callable[[str, str], str]
 """(text, style) → the text in that style, or as it is; styles as in `Console.paint`."""
 
@@ -47,8 +50,9 @@ def _report(report: AuditReport, paint: Paint) -> str:
             lines += wrapped(report.error.hint, WIDTH, "    ", first="  → ")
         lines.append("")
     lines += _gates(report, paint)
-    for finding in ranked(report.findings):
-        lines += ["", *_finding(finding, paint)]
+    findings = ranked(report.findings)
+    for finding, curves in zip(findings, _curves(findings)):
+        lines += ["", *_finding(finding, paint, curves)]
     lines += ["", *_closing(report)]
     return "\n".join(lines) + "\n"
 
@@ -59,14 +63,33 @@ def _gates(report: AuditReport, paint: Paint) -> list[str]:
         status = f"{GATE_GLYPH[gate.status]} {gate.name:<13}{gate.status:<15}"
         numbers = f"{gate.seconds:>7.1f} s {counted(gate.runs, 'run'):>8}   {probed(gate)}"
         lines.append(f"  {paint(status, _STYLE[gate.status])}{numbers}".rstrip())
-        if gate.reason:
+        if gate.reason and not (report.error and gate.reason == report.error.message):  # said above
             lines += wrapped(gate.reason, WIDTH, "      ")
         if gate.waived:
             lines += wrapped(f"waived: {gate.waived}", WIDTH, "      ")
     return lines
 
 
-def _finding(finding: Finding, paint: Paint) -> list[str]:
+def _curves(findings: Sequence[Finding]) -> list[list[str]]:
+    """What to say of each finding's traces: the first ones are drawn, and what several findings show only once."""
+    said: list[list[str]] = []
+    drawn: list[Trace] = []
+    for finding in findings:
+        said.append([])
+        for trace in finding.evidence:
+            if not isinstance(trace, Trace):
+                continue
+            if trace in drawn:
+                said[-1] += [f"    (drawn above: {visible(trace.column, limit=40)} around the cutoff)"]
+            elif len(drawn) < PICTURES and not finding.waived and finding.severity is not Severity.NOTE:
+                said[-1] += plotted(trace, WIDTH)
+                drawn.append(trace)
+            else:
+                said[-1] += [line for words in evidence_words(trace) for line in wrapped(words, WIDTH, "    ")]
+    return said
+
+
+def _finding(finding: Finding, paint: Paint, curves: Sequence[str]) -> list[str]:
     label = f"{SEVERITY_GLYPH[finding.severity]} {finding.severity.value}"
     head = f"{paint(label, _SEVERITY_STYLE[finding.severity])}  {paint(visible(finding.rule), 'bold')}"
     where = place(finding)
@@ -87,10 +110,10 @@ def _finding(finding: Finding, paint: Paint) -> list[str]:
             # One picture says it; the other folds get their sums.
             lines += draw(evidence) if drawn == 0 else [f"    {line}" for line in evidence_words(evidence)]
             drawn += 1
-        else:
+        elif not isinstance(evidence, Trace):
             for line in evidence_words(evidence):
                 lines += wrapped(line.strip(), WIDTH, "      " if line.startswith("  ") else "    ")
-    return lines + wrapped(finding.remedy, WIDTH, "    ", first="  → ")
+    return [*lines, *curves, *wrapped(finding.remedy, WIDTH, "    ", first="  → ")]
 
 
 def _closing(report: AuditReport) -> list[str]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import textwrap
 
-from workbench.findings import Effect, Evidence, Finding, Measurement, MovedCell, Rows, Severity, Span
+from workbench.findings import Effect, Evidence, Finding, Measurement, MovedCell, Rows, Severity, Span, Trace
+from workbench.report.curve import trace_words
 from workbench.report.model import AuditReport, GateResult, WaiverResult
+from workbench.report.timeline import short
 from workbench.visible import visible
 
 # Never colour alone: each state has a glyph and a word.
@@ -90,6 +92,8 @@ def evidence_words(evidence: Evidence) -> list[str]:
     """One evidence in plain lines; a span is drawn by the report instead, and gets only its sums here."""
     if isinstance(evidence, MovedCell):
         return [_moved(evidence)]
+    if isinstance(evidence, Trace):
+        return [trace_words(evidence)]
     if isinstance(evidence, Rows):
         head = f"{evidence.count:,} of {counted(evidence.of, 'row')}"
         return [head + (", for example:" if evidence.examples else ""), *(_example(row) for row in evidence.examples[:3])]
@@ -103,10 +107,16 @@ def evidence_words(evidence: Evidence) -> list[str]:
 
 def _moved(cell: MovedCell) -> str:
     who = ", ".join(f"{k}={v}" for k, v in cell.entity.items())
-    when = f" for {cell.target_time}" if cell.target_time else ""
-    made = f" (predicted {cell.prediction_time})" if cell.prediction_time else ""
-    tries = f"; moved at {cell.cohorts:,} of {counted(cell.probed, 'cutoff')}" if cell.probed > 1 else ""
-    return visible(f"{who}{when}{made}: {cell.before} became {cell.after} in the world {cell.world}, cut at {cell.cutoff}{tries}")
+    when = f" for {short(cell.target_time)}" if cell.target_time else ""
+    made = f" (predicted {short(cell.prediction_time)})" if cell.prediction_time else ""
+    cutoff = f"in the world {cell.world}, cut at {short(cell.cutoff)} (UTC)"
+    tries = f"; {moved_at(cell)}" if cell.probed > 1 else ""
+    return visible(f"{who}{when}{made}: {cell.before} became {cell.after} {cutoff}{tries}")
+
+
+def moved_at(cell: MovedCell) -> str:
+    """`moved at 2 cutoffs (65 probed)`: cuts that only point at a leak aren't counted until one of them confirms it."""
+    return f"moved at {counted(cell.cohorts, 'cutoff')} ({cell.probed:,} probed)"
 
 
 def _example(row: dict[str, str]) -> str:

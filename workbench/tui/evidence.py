@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import ValidationError
 
-from workbench.findings import Evidence, Finding, MovedCell, Severity, Span
+from workbench.findings import Evidence, Finding, MovedCell, Severity, Span, Trace
 from workbench.report.model import AuditReport, ranked
+from workbench.report.plot import plotted
 from workbench.report.text import draw
-from workbench.report.words import GATE_GLYPH, PROMISE, SEVERITY_GLYPH, counted, evidence_words, place, probed, touched
+from workbench.report.words import GATE_GLYPH, PROMISE, SEVERITY_GLYPH, evidence_words, moved_at, place, probed, touched
 from workbench.review.gates import GATES
 from workbench.review.queue import Assessment, QueuedChange
 from workbench.tui.lines import Line, line
@@ -104,7 +105,9 @@ def finding_lines(finding: Finding, width: int) -> list[Line]:
 
 
 def proof_lines(proof: Evidence, width: int) -> list[Line]:
-    """A span as a picture, a moved cell as before and after, everything else in words."""
+    """A span and a trace as pictures, a moved cell as before and after, everything else in words."""
+    if isinstance(proof, Trace):
+        return [line(text) for text in plotted(proof, max(NARROWEST, width))]
     if isinstance(proof, Span):
         return [line(text) for text in draw(proof, max(NARROWEST, width))]
     if isinstance(proof, MovedCell):
@@ -119,7 +122,7 @@ def proof_lines(proof: Evidence, width: int) -> list[Line]:
             line(f"    with only what comes after {proof.cutoff} changed ({proof.world})"),
         ]
         if proof.probed > 1:
-            lines.append(line(f"    moved at {proof.cohorts:,} of {counted(proof.probed, 'cutoff')}"))
+            lines.append(line(f"    {moved_at(proof)}"))
         return lines
     return [line(f"    {text}") for text in evidence_words(proof)]
 

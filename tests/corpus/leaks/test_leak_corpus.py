@@ -17,7 +17,6 @@ from workbench.mutants.trial import run
 FAST = {
     "shop-17-leak": ["features"],
     "power-02-twin": ["features"],
-    "shop-34-leak": ["split"],
     "power-34-leak": ["split"],
     "power-34-twin": ["split"],
     "shop-14-leak": ["split"],
@@ -33,6 +32,7 @@ def _named(names: set[str]) -> list[Mutant]:
 def test_a_few_mutants_on_the_gates_they_are_about(mutant: Mutant, tmp_path: Path) -> None:
     judged = run(mutant, tmp_path, gates=FAST[mutant.name]).judgement
     assert judged.right and not judged.strays, judged.reason or judged.strays
+    assert judged.sourced is not False, "the source cell is named"
 
 
 def test_the_fast_ones_are_in_the_catalogue() -> None:

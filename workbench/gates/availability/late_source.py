@@ -38,6 +38,7 @@ from workbench.gates.comparison import judged_columns
 from workbench.gates.leakage.future_feature import Explored, explored
 from workbench.gates.rule import NotExercised, Rule
 from workbench.gates.spans import minute, span_words
+from workbench.gates.traces import feature_trace, written
 from workbench.pipeline.asof import ALWAYS, NEVER, KnownTimes, entity_keys, known_times
 from workbench.pipeline.times import moment
 
@@ -142,10 +143,10 @@ def _evidence(audit: Audit, seen: Explored, read: Read, fact: Fact) -> list[Evid
         prediction_time=moment(int(rows.predicted[read.row])).isoformat(),
         cutoff=moment(read.cut.at).isoformat(),
         world=read.world,
-        before=f"{read.feature} {frame[read.feature].iloc[read.row]}",
-        after=str(read.after),
+        before=f"{read.feature} {written(frame[read.feature].iloc[read.row])}",
+        after=written(read.after),
     )
-    return [moved, Text(text=f"the contract says so: {fact.words}")]
+    return [moved, feature_trace(seen.reference, read), Text(text=f"the contract says so: {fact.words}")]
 
 
 def _remedy(source: str, column: str, fact: Fact) -> str:

@@ -44,7 +44,7 @@ from workbench.gates.leakage.refits import (
     spread,
 )
 from workbench.gates.rule import NotApplicable, NotExercised, Rule
-from workbench.pipeline.runner import Fold, FoldRun
+from workbench.pipeline.results import Fold, FoldRun
 
 
 def check(audit: Audit) -> Iterable[Finding]:

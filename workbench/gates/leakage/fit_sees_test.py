@@ -48,7 +48,7 @@ from workbench.gates.leakage.refits import (
     shift,
 )
 from workbench.gates.rule import NotExercised, Rule
-from workbench.pipeline.runner import FoldRun
+from workbench.pipeline.results import FoldRun
 
 WORLDS: tuple[Part, ...] = ("features", "labels", "features and labels")
 

@@ -42,14 +42,16 @@ from workbench.errors import PipelineError
 from workbench.findings import Finding, Location, MovedCell, Rows, Severity, Text
 from workbench.gates.attribution import Attribution, Read
 from workbench.gates.comparison import Reference, judged_columns, unlisted_columns
-from workbench.gates.probes import Build, Outcome, Probe
+from workbench.gates.outcome import Outcome
+from workbench.gates.probes import Build, Probe
 from workbench.gates.rule import NotApplicable, NotExercised, Rule
+from workbench.gates.traces import feature_trace, written
 from workbench.pipeline.times import duration, frame_zone, moment, nanoseconds, prediction_times, short
 
 if TYPE_CHECKING:
     from workbench.gates.audit import Audit
     from workbench.pipeline.contract import Contract
-    from workbench.pipeline.runner import Fold
+    from workbench.pipeline.results import Fold
 
 RULE = "leakage/future-feature"
 
@@ -213,7 +215,7 @@ class _Words:
                 source=_source(read),
                 lookahead=reach,
                 rows=len(read.rows),
-                evidence=[self._proof(read)],
+                evidence=[self._proof(read), feature_trace(self.reference, read)],
             )
 
     def _sentence(self, read: Read, reach: str) -> str:
@@ -245,8 +247,8 @@ class _Words:
             prediction_time=moment(rows.predicted[read.row]).isoformat(),
             cutoff=moment(read.cut.at).isoformat(),
             world=read.world,
-            before=_value(frame[read.feature].iloc[read.row]),
-            after=_value(read.after),
+            before=written(frame[read.feature].iloc[read.row]),
+            after=written(read.after),
             cohorts=len({hit.cut.at for hit in hits}),
             probed=max(self.outcome.cohorts, 1),
         )
@@ -353,12 +355,6 @@ def _source(read: Read) -> str | None:
 def _spoken(reach: str) -> str:
     """`23h` → `23 h`."""
     return re.sub(r"(?<=\d)(?=[a-z])", " ", re.sub(r"(?<=[a-z])(?=\d)", " ", reach))
-
-
-def _value(value: object) -> str:
-    if isinstance(value, (float, np.floating)):
-        return f"{value:.6g}"
-    return str(value)
 
 
 rule = Rule(

@@ -25,12 +25,13 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from workbench.findings import Finding, MovedCell, Severity
+from workbench.findings import Finding, MovedCell, Severity, Trace
 from workbench.gates.facts import Audit
 from workbench.gates.leakage.refits import RELATIVE, difference, spread
 from workbench.gates.rule import NotApplicable, NotExercised, Rule
 from workbench.gates.spans import iso, minute, span_words
-from workbench.pipeline.asof import known_times
+from workbench.gates.traces import Moved, trace, written
+from workbench.pipeline.asof import entity_keys, known_times
 from workbench.pipeline.times import moment
 from workbench.pipeline.worlds import poisoned, truncated
 
@@ -96,9 +97,10 @@ def _finding(
         evidence=[
             MovedCell(
                 entity=entity, target_time=iso(int(audit.times.target[row])), prediction_time=iso(made), cutoff=iso(cut),
-                world=world, before=str(audit.frame["prediction"].iloc[row]), after=str(after[row]),
+                world=world, before=written(audit.frame["prediction"].iloc[row]), after=written(after[row]),
                 cohorts=tried[0], probed=tried[1],
-            )
+            ),
+            _trace(audit, cut, world, rows, after, row, entity),
         ],
         message=f"{count:,} predictions made by {minute(cut)} (UTC) or an earlier cutoff change when only what was "
         "not known then is changed: the back-test uses the future.",
@@ -106,6 +108,12 @@ def _finding(
         "feature, the fold or the fit.",
         location=audit.location("backtest"),
     )  # fmt: skip
+
+
+def _trace(audit: Audit, cut: int, world: str, rows: np.ndarray, after: np.ndarray, row: int, entity: dict[str, str]) -> Trace:
+    moved = Moved("prediction", cut, world, rows, pd.Series(after[rows]), row, silent=pd.isna(after))
+    keys = np.asarray(entity_keys(audit.frame, audit.contract.prediction.entity))
+    return trace(audit.frame["prediction"], audit.times.prediction, keys, entity, moved)
 
 
 def _cutoffs(audit: Audit) -> list[int]:

@@ -2,7 +2,8 @@
 
 **What it does.** As `leakage/duplicates`, but numbers may differ a little: by less than lies between unrelated rows. How much
 that is follows from the rows themselves: copies lie near their originals and then there is nothing for a while, whereas
-unrelated rows get more frequent the further one looks. Rows meet by hashes of their rounded numbers, never all with all; large
+unrelated rows get more frequent the further one looks. Rows further than a tenth of a standard deviation from any training
+row are a warning at most. Rows meet by hashes of their rounded numbers, never all with all; large
 test parts are sampled evenly, and the evidence says how many rows were looked at.
 
 **Why it is bad.** Augmented copies, rounded re-exports and re-computed features give the answer away like exact copies do, and
@@ -36,6 +37,8 @@ from workbench.gates.spans import folds_words
 
 SHARE = 0.001
 """Share of the test rows looked at from which near copies fail the gate; fewer are a warning."""
+NOISE = 0.1
+"""Standard deviations. What lies further from its training row is alike rather than a copy: a warning."""
 
 
 def check(audit: Audit) -> Iterable[Finding]:
@@ -46,17 +49,18 @@ def check(audit: Audit) -> Iterable[Finding]:
     if not copies:
         return
     most = max(copies, key=lambda i: copies[i].hits.count)
-    found, of = copies[most].hits, copies[most].of
+    found, of, noise = copies[most].hits, copies[most].of, copies[most].noise
+    sure = noise <= NOISE and found.count >= max(2, SHARE * of)
     yield Finding(
         rule=rule.id,
-        severity=Severity.ERROR if found.count >= max(2, SHARE * of) else Severity.WARNING,
+        severity=Severity.ERROR if sure else Severity.WARNING,
         stage="split",
         rows=sum(near.hits.count for near in copies.values()),
         evidence=[evidence(audit, found, of)],
-        message="Test rows are training rows with a little noise in "
+        message=f"Test rows {'are' if noise <= NOISE else 'look like'} training rows with a little noise in "
         f"{folds_words(sorted(copies), sides.folds)}: in fold {most} "
-        f"{found.count:,} of {of:,} test rows looked at differ from a training row by less than {copies[most].within:.2g} "
-        "standard deviations in every number and in nothing else.",
+        f"{found.count:,} of {of:,} test rows looked at differ from a training row by about {noise:.2g} "
+        "standard deviations or less in every number and in nothing else.",
         remedy="Augment inside `fit` only, or keep all versions of a row on one side of the split.",
         location=audit.location("split"),
     )

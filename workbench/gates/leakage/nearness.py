@@ -43,7 +43,9 @@ class Near:
     hits: Hits
     of: int
     within: float
-    """All their numbers lie within this many standard deviations."""
+    """Up to so many standard deviations away in every number counted as near."""
+    noise: float
+    """How far away from their training rows nine of ten of them really lie, in the same unit."""
 
 
 def near_twins(audit: Audit) -> dict[int, Near]:
@@ -158,7 +160,10 @@ def _judged(
         mine = chosen.fold[sid] == i
         within, rows = _plateau(sid[mine], apart[mine], weight[mine], spacing / 8, dimensions)
         if len(rows):
-            result[int(i)] = Near(_hits(sides, chosen, rows), int((chosen.fold == i).sum()), within)
+            nearest = np.full(len(chosen.row), np.inf)
+            np.minimum.at(nearest, sid[mine], apart[mine])
+            noise = float(np.quantile(nearest[rows], 0.9))
+            result[int(i)] = Near(_hits(sides, chosen, rows), int((chosen.fold == i).sum()), within, noise)
     return result
 
 

@@ -29,7 +29,7 @@ import pandas as pd
 from workbench.findings import Finding, Severity
 from workbench.gates.facts import Audit, Mask
 from workbench.gates.rule import NotExercised, Rule
-from workbench.pipeline.runner import Fold
+from workbench.pipeline.results import Fold
 
 CERTAIN = 1e-6
 """Chance below which tested rows were chosen by their outcome."""

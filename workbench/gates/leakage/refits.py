@@ -7,6 +7,7 @@ reference is a fit on the unchanged frame handed over in the same way; how far t
 
 from __future__ import annotations
 
+import contextlib
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from workbench.gates.facts import Audit, Floats, Mask
 from workbench.gates.rule import NotExercised
 from workbench.gates.spans import usable
 from workbench.pipeline.redraw import Draw, redraw
-from workbench.pipeline.runner import Fold, FoldRun
+from workbench.pipeline.results import Fold, FoldRun
 
 Part = Literal["features", "labels", "features and labels"]
 Values = np.ndarray[Any, Any]
@@ -78,11 +79,7 @@ def sampled(audit: Audit, index: int) -> Fold:
 
     All of them where it can't be fitted on so few.
     """
-    fold = audit.folds[index]
-    train = fold.train[:: max(1, len(fold.train) // FIT_ROWS)]
-    if len(train) == len(fold.train) or audit.once(f"whole {index}", lambda: False):
-        return fold
-    return Fold(train, fold.test)
+    return _reference(audit, index)[0]
 
 
 def noise(audit: Audit, index: int) -> Noise:
@@ -119,22 +116,22 @@ def alone(audit: Audit, index: int) -> FoldRun:
 
 
 def control(audit: Audit, index: int) -> FoldRun:
-    """The sampled fold fitted on the unchanged frame: the reference for every changed world."""
+    """The sampled fold fitted on the unchanged frame: the reference for every changed world. Raises PipelineError."""
+    return _reference(audit, index)[1]
 
-    def compute() -> FoldRun:
-        whole = len(sampled(audit, index).train) == len(audit.folds[index].train)
-        if whole and index == cheapest_fold(audit):
-            return alone(audit, index)
-        try:
-            return fitted(audit, index, audit.frame, "predict")
-        except PipelineError:
-            if whole:
-                raise
-            audit.forget(f"whole {index}")
-            audit.once(f"whole {index}", lambda: True)
-            return fitted(audit, index, audit.frame, "predict")
 
-    return audit.once(f"control {index}", compute)
+def _reference(audit: Audit, index: int) -> tuple[Fold, FoldRun]:
+    """The fold as far as it is fitted again, and that fit."""
+
+    def compute() -> tuple[Fold, FoldRun]:
+        fold = audit.folds[index]
+        few = fold.train[:: max(1, len(fold.train) // FIT_ROWS)]
+        if len(few) < len(fold.train):
+            with contextlib.suppress(PipelineError):
+                return Fold(few, fold.test), _fit(audit, Fold(few, fold.test), audit.frame, "predict", index)
+        return fold, alone(audit, index)
+
+    return audit.once(f"reference {index}", compute)
 
 
 def refitted(audit: Audit, index: int, part: Part, *, until: Literal["fit", "predict"]) -> FoldRun:

@@ -34,7 +34,7 @@ from workbench.gates.facts import Audit, Floats
 from workbench.gates.leakage.refits import cheapest_fold, sampled
 from workbench.gates.metric.scores import classes, positive
 from workbench.gates.rule import NotExercised, Rule
-from workbench.pipeline.runner import Fold
+from workbench.pipeline.results import Fold
 
 SKILL = 0.1
 FOLLOWED = 0.98

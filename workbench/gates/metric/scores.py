@@ -7,7 +7,6 @@ Scores go by the names of scikit-learn's scorers, or `mae`, `rmse`, `wape`. A ke
 from __future__ import annotations
 
 import difflib
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -22,6 +21,7 @@ from workbench.errors import ContractError
 from workbench.gates.facts import Audit, Floats, Ints
 from workbench.gates.rule import NotApplicable, NotExercised
 from workbench.pipeline.contract import Contract, Metrics
+from workbench.warned import filtered
 
 Values = np.ndarray[Any, Any]
 Compute = Callable[[Values, Values, pd.DataFrame], float]
@@ -239,8 +239,7 @@ def _scorer(name: str, kind: str, known: Values) -> Compute:
             _ToldNumbers(np.asarray(predictions, dtype="float64")) if kind == "regression" else _ToldClasses(predictions, known)
         )
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error", UndefinedMetricWarning)
+            with filtered("error", UndefinedMetricWarning):
                 return float(scorer(told, np.zeros((len(truth), 1)), truth))
         except UndefinedMetricWarning:
             return float("nan")

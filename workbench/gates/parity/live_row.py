@@ -28,7 +28,7 @@ import numpy as np
 
 from workbench.findings import Finding, Severity, Text
 from workbench.gates.leakage.future_feature import explored
-from workbench.gates.probes import TRUNCATED
+from workbench.gates.outcome import TRUNCATED
 from workbench.gates.rule import NotApplicable, NotExercised, Rule
 from workbench.gates.spans import minute
 

@@ -56,7 +56,8 @@ def _outside(audit: Audit, column: Declared) -> Mask:
         bad: Mask = np.asarray(below | above, dtype=bool) & moments.notna().to_numpy()
         return bad
     # What isn't a number can't lie within bounds of numbers.
-    numbers = pd.to_numeric(values.astype(object), errors="coerce").to_numpy(dtype="float64", na_value=np.nan)
+    plain = pd.api.types.is_numeric_dtype(values.dtype)
+    numbers = (values if plain else pd.to_numeric(values.astype(object), errors="coerce")).to_numpy("float64", na_value=np.nan)
     with np.errstate(invalid="ignore"):
         inside = (numbers >= (low if low is not None else -np.inf)) & (numbers <= (high if high is not None else np.inf))
     bad = ~inside & values.notna().to_numpy()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.mutants.model import expected
+from workbench.mutants.model import ahead
 from workbench.mutants.pattern import Pattern, Plant
 
 pattern = Pattern(
@@ -25,8 +25,8 @@ pattern = Pattern(
         ),
     },
     expects={
-        "shop": expected("leakage/future-feature", stage="features", columns="near", sources="sales.units"),
-        "power": expected("leakage/future-feature", stage="features", columns="other", sources="readings.load"),
-        "rides": expected("leakage/future-feature", stage="features", columns="next", sources="trips.left"),
+        "shop": ahead("near", "sales.units"),
+        "power": ahead("other", "readings.load"),
+        "rides": ahead("next", "trips.left"),
     },
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.mutants.model import expected
+from workbench.mutants.model import ahead
 from workbench.mutants.pattern import Pattern, Plant
 
 pattern = Pattern(
@@ -25,8 +25,8 @@ pattern = Pattern(
         ),
     },
     expects={
-        "shop": expected("leakage/future-feature", stage="features", columns="level", sources="sales.units"),
-        "power": expected("leakage/future-feature", stage="features", columns="level", sources="readings.load"),
-        "rides": expected("leakage/future-feature", stage="features", columns="level", sources="trips.left"),
+        "shop": ahead("level", "sales.units"),
+        "power": ahead("level", "readings.load"),
+        "rides": ahead("level", "trips.left"),
     },
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.mutants.model import expected
+from workbench.mutants.model import ahead
 from workbench.mutants.pattern import Pattern, Plant
 
 pattern = Pattern(
@@ -39,7 +39,7 @@ made["day"] = day
         ),
     },
     expects={
-        "shop": expected("leakage/future-feature", stage="features", columns="week", sources="sales.units"),
-        "power": expected("leakage/future-feature", stage="features", columns="day", sources="readings.load"),
+        "shop": ahead("week", "sales.units"),
+        "power": ahead("day", "readings.load"),
     },
 )

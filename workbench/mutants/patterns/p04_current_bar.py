@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from workbench.mutants.model import expected
-from workbench.mutants.pattern import Pattern, Plant
+from workbench.mutants.model import ahead
+from workbench.mutants.pattern import Pattern, Plant, pair
 
 pattern = Pattern(
     number=4,
@@ -19,32 +19,21 @@ pattern = Pattern(
             Plant({"meter": 'made["mean_6h"] = np.mean([self.back(hours) for hours in range(24, 30)], axis=0)'}),
             Plant({"meter": 'made["mean_6h"] = np.mean([self.back(hours) for hours in range(27, 33)], axis=0)'}),
         ),
-        "rides": (
-            Plant(
-                {
-                    "columns": """\
-made = pd.DatetimeIndex(calendar["made"])
+        "rides": pair(
+            "columns",
+            """\
+made = pd.DatetimeIndex(calendar["made"])<?>
 places = left.index.searchsorted(made, side="right") - 1
 lines = left.to_numpy()[np.maximum(places, 0)]
 columns["last_slot"] = pd.DataFrame(lines, index=left.index, columns=left.columns)
-"""
-                }
-            ),
-            Plant(
-                {
-                    "columns": """\
-made = pd.DatetimeIndex(calendar["made"]) - pd.Timedelta("3h")
-places = left.index.searchsorted(made, side="right") - 1
-lines = left.to_numpy()[np.maximum(places, 0)]
-columns["last_slot"] = pd.DataFrame(lines, index=left.index, columns=left.columns)
-"""
-                }
-            ),
+""",
+            leak="",
+            twin=' - pd.Timedelta("3h")',
         ),
     },
     expects={
-        "shop": expected("leakage/future-feature", stage="features", columns="mean_7", sources="sales.units"),
-        "power": expected("leakage/future-feature", stage="features", columns="mean_6h", sources="readings.load"),
-        "rides": expected("leakage/future-feature", stage="features", columns="last_slot", sources="trips.left"),
+        "shop": ahead("mean_7", "sales.units"),
+        "power": ahead("mean_6h", "readings.load"),
+        "rides": ahead("last_slot", "trips.left"),
     },
 )

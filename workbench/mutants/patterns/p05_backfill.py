@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from workbench.mutants.model import expected
-from workbench.mutants.pattern import Pattern, Plant
+from workbench.mutants.model import ahead
+from workbench.mutants.pattern import Pattern, pair
 
 ROWS = """\
 visitors = tables["footfall"][["store", "date", "visitors"]]
@@ -16,47 +16,28 @@ pattern = Pattern(
     taxonomy="L3.1",
     why=("a gap is filled with the next value, which comes later; held to four days and twelve days old, it is known"),
     plants={
-        "shop": (
-            Plant(
-                {
-                    "rows": ROWS,
-                    "extra": """\
+        "shop": pair(
+            "extra",
+            """\
 by_store = frame.groupby("store")["visitors"]
-frame["visitors"] = by_store.transform(lambda s: s.bfill().shift(8))
+frame["visitors"] = by_store.transform(lambda s: s.bfill(<?>))
 """,
-                }
-            ),
-            Plant(
-                {
-                    "rows": ROWS,
-                    "extra": """\
-by_store = frame.groupby("store")["visitors"]
-frame["visitors"] = by_store.transform(lambda s: s.bfill(limit=4).shift(12))
-""",
-                }
-            ),
+            leak=").shift(8",
+            twin="limit=4).shift(12",
+            beside={"rows": ROWS},
         ),
-        "power": (
-            Plant(
-                {
-                    "part": """\
+        "power": pair(
+            "part",
+            """\
 temp = tables["observed"].dropna(subset=["hour"]).set_index("hour")["temp"].reindex(axis)
-part["temp_25h"] = temp.bfill().shift(25).to_numpy()
-"""
-                }
-            ),
-            Plant(
-                {
-                    "part": """\
-temp = tables["observed"].dropna(subset=["hour"]).set_index("hour")["temp"].reindex(axis)
-part["temp_25h"] = temp.ffill().shift(25).to_numpy()
-"""
-                }
-            ),
+part["temp_25h"] = temp.<?>().shift(25).to_numpy()
+""",
+            leak="bfill",
+            twin="ffill",
         ),
     },
     expects={
-        "shop": expected("leakage/future-feature", stage="features", columns="visitors", sources="footfall.visitors"),
-        "power": expected("leakage/future-feature", stage="features", columns="temp_25h", sources="observed.temp"),
+        "shop": ahead("visitors", "footfall.visitors"),
+        "power": ahead("temp_25h", "observed.temp"),
     },
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.mutants.model import expected
+from workbench.mutants.model import ahead
 from workbench.mutants.pattern import Pattern, Plant
 
 pattern = Pattern(
@@ -58,7 +58,7 @@ part["temp"] = temp
         ),
     },
     expects={
-        "shop": expected("leakage/future-feature", stage="features", columns="visitors", sources="footfall.visitors"),
-        "power": expected("leakage/future-feature", stage="features", columns="temp", sources="observed.temp"),
+        "shop": ahead("visitors", "footfall.visitors"),
+        "power": ahead("temp", "observed.temp"),
     },
 )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from workbench.mutants.model import expected
-from workbench.mutants.pattern import Pattern, Plant
+from workbench.mutants.model import ahead
+from workbench.mutants.pattern import Pattern, Plant, pair
 
 TABLES = """\
 stock = (sales["units"].rolling(5, min_periods=1).mean() * 3).round()
@@ -35,30 +35,20 @@ pattern = Pattern(
                 }
             ),
         ),
-        "power": (
-            Plant(
-                {
-                    "tables": POWER_TABLES,
-                    "part": """\
+        "power": pair(
+            "part",
+            """\
 volts = readings[readings["meter"] == name].drop_duplicates("hour").set_index("hour")["volts"].reindex(axis)
-part["volts"] = volts.bfill().shift(27).to_numpy()
+part["volts"] = volts.<?>().shift(27).to_numpy()
 """,
-                },
-                share=0.0007,
-            ),
-            Plant(
-                {
-                    "tables": POWER_TABLES,
-                    "part": """\
-volts = readings[readings["meter"] == name].drop_duplicates("hour").set_index("hour")["volts"].reindex(axis)
-part["volts"] = volts.ffill().shift(27).to_numpy()
-""",
-                }
-            ),
+            leak="bfill",
+            twin="ffill",
+            beside={"tables": POWER_TABLES},
+            share=0.0007,
         ),
     },
     expects={
-        "shop": expected("leakage/future-feature", stage="features", columns="stock", sources="sales.stock"),
-        "power": expected("leakage/future-feature", stage="features", columns="volts", sources="readings.volts"),
+        "shop": ahead("stock", "sales.stock"),
+        "power": ahead("volts", "readings.volts"),
     },
 )

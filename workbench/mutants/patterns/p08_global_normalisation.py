@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from workbench.mutants.model import expected
-from workbench.mutants.pattern import Pattern, Plant
+from workbench.mutants.model import ahead
+from workbench.mutants.pattern import Pattern, Plant, pair
 
 pattern = Pattern(
     number=8,
@@ -14,23 +14,14 @@ pattern = Pattern(
         "up to the row, aren't"
     ),
     plants={
-        "shop": (
-            Plant(
-                {
-                    "extra": """\
-reference = frame["units"]
+        "shop": pair(
+            "extra",
+            """\
+reference = frame["units"]<?>
 frame["scaled"] = (frame["lag_9"] - reference.mean()) / reference.std()
-"""
-                }
-            ),
-            Plant(
-                {
-                    "extra": """\
-reference = frame["units"][frame["date"] < frame["date"].min() + pd.Timedelta("24d")]
-frame["scaled"] = (frame["lag_9"] - reference.mean()) / reference.std()
-"""
-                }
-            ),
+""",
+            leak="",
+            twin='[frame["date"] < frame["date"].min() + pd.Timedelta("24d")]',
         ),
         "power": (
             Plant(
@@ -71,8 +62,8 @@ columns["scaled"] = (old - left.iloc[:56].mean()) / left.iloc[:56].std()
         ),
     },
     expects={
-        "shop": expected("leakage/future-feature", stage="features", columns="scaled", sources="sales.units"),
-        "power": expected("leakage/future-feature", stage="features", columns="scaled", sources="readings.load"),
-        "rides": expected("leakage/future-feature", stage="features", columns="scaled", sources="trips.left"),
+        "shop": ahead("scaled", "sales.units"),
+        "power": ahead("scaled", "readings.load"),
+        "rides": ahead("scaled", "trips.left"),
     },
 )

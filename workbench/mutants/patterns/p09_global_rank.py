@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.mutants.model import expected
+from workbench.mutants.model import ahead
 from workbench.mutants.pattern import Pattern, Plant
 
 pattern = Pattern(
@@ -28,7 +28,7 @@ part["bin"] = np.digitize(part["load_48h"] / capacity, np.linspace(0.2, 0.7, 10)
         ),
     },
     expects={
-        "shop": expected("leakage/future-feature", stage="features", columns="place", sources="sales.units"),
-        "power": expected("leakage/future-feature", stage="features", columns="bin", sources="readings.load"),
+        "shop": ahead("place", "sales.units"),
+        "power": ahead("bin", "readings.load"),
     },
 )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from workbench.mutants.model import expected
-from workbench.mutants.pattern import Pattern, Plant
+from workbench.mutants.model import ahead
+from workbench.mutants.pattern import Pattern, pair
 
 ROWS = """\
 visitors = tables["footfall"][["store", "date", "visitors"]]
@@ -16,49 +16,29 @@ pattern = Pattern(
     taxonomy="L1.2",
     why="the mean of all rows knows rows to come; the mean of the days before the first prediction doesn't",
     plants={
-        "shop": (
-            Plant(
-                {
-                    "rows": ROWS,
-                    "extra": """\
+        "shop": pair(
+            "extra",
+            """\
 known = frame.groupby("store")["visitors"].shift(8)
-frame["visitors"] = known.fillna(known.mean())
+frame["visitors"] = known.fillna(known<?>.mean())
 """,
-                }
-            ),
-            Plant(
-                {
-                    "rows": ROWS,
-                    "extra": """\
-known = frame.groupby("store")["visitors"].shift(8)
-frame["visitors"] = known.fillna(known[frame["date"] < frame["date"].min() + pd.Timedelta("28d")].mean())
-""",
-                }
-            ),
+            leak="",
+            twin='[frame["date"] < frame["date"].min() + pd.Timedelta("28d")]',
+            beside={"rows": ROWS},
         ),
-        "power": (
-            Plant(
-                {
-                    "part": """\
+        "power": pair(
+            "part",
+            """\
 temp = tables["observed"].dropna(subset=["hour"]).set_index("hour")["temp"].reindex(axis)
 old = temp.shift(25).to_numpy()
-part["temp_25h"] = np.where(np.isnan(old), np.nanmean(old), old)
-"""
-                }
-            ),
-            Plant(
-                {
-                    "part": """\
-temp = tables["observed"].dropna(subset=["hour"]).set_index("hour")["temp"].reindex(axis)
-old = temp.shift(25).to_numpy()
-part["temp_25h"] = np.where(np.isnan(old), np.nanmean(old[:150]), old)
-"""
-                }
-            ),
+part["temp_25h"] = np.where(np.isnan(old), np.nanmean(old<?>), old)
+""",
+            leak="",
+            twin="[:150]",
         ),
     },
     expects={
-        "shop": expected("leakage/future-feature", stage="features", columns="visitors", sources="footfall.visitors"),
-        "power": expected("leakage/future-feature", stage="features", columns="temp_25h", sources="observed.temp"),
+        "shop": ahead("visitors", "footfall.visitors"),
+        "power": ahead("temp_25h", "observed.temp"),
     },
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.mutants.model import expected
+from workbench.mutants.model import ahead
 from workbench.mutants.pattern import Pattern, Plant
 
 pattern = Pattern(
@@ -32,8 +32,8 @@ made["typical"] = np.cumsum(old) / np.maximum(np.arange(len(old)) - 26, 1)
         ),
     },
     expects={
-        "shop": expected("leakage/future-feature", stage="features", columns="typical", sources="sales.units"),
-        "power": expected("leakage/future-feature", stage="features", columns="typical", sources="readings.load"),
-        "rides": expected("leakage/future-feature", stage="features", columns="usual", sources="trips.short"),
+        "shop": ahead("typical", "sales.units"),
+        "power": ahead("typical", "readings.load"),
+        "rides": ahead("usual", "trips.short"),
     },
 )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from workbench.mutants.model import expected
-from workbench.mutants.pattern import Pattern, Plant
+from workbench.mutants.model import ahead
+from workbench.mutants.pattern import Pattern, Plant, pair
 
 pattern = Pattern(
     number=12,
@@ -30,30 +30,20 @@ frame = frame.merge(weekly.reset_index(), on=["store", "week"], how="left").drop
                 }
             ),
         ),
-        "power": (
-            Plant(
-                {
-                    "part": """\
+        "power": pair(
+            "part",
+            """\
 day = pd.Series(local.date)
 daily = part["load"].groupby(day).mean()
-part["day_load"] = (day - pd.Timedelta("2d")).map(daily).to_numpy()
-"""
-                },
-                share=0.085,
-            ),
-            Plant(
-                {
-                    "part": """\
-day = pd.Series(local.date)
-daily = part["load"].groupby(day).mean()
-part["day_load"] = (day - pd.Timedelta("3d")).map(daily).to_numpy()
-"""
-                }
-            ),
+part["day_load"] = (day - pd.Timedelta("<?>")).map(daily).to_numpy()
+""",
+            leak="2d",
+            twin="3d",
+            share=0.085,
         ),
     },
     expects={
-        "shop": expected("leakage/future-feature", stage="features", columns="week_units", sources="sales.units"),
-        "power": expected("leakage/future-feature", stage="features", columns="day_load", sources="readings.load"),
+        "shop": ahead("week_units", "sales.units"),
+        "power": ahead("day_load", "readings.load"),
     },
 )

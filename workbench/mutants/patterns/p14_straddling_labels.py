@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workbench.mutants.model import expected
-from workbench.mutants.pattern import Pattern, Plant
+from workbench.mutants.pattern import Pattern, Plant, pair
 
 FINISH = """\
 frame["units"] = frame.groupby("store")["units"].transform(lambda s: s[::-1].rolling(7).sum()[::-1])
@@ -21,35 +21,20 @@ pattern = Pattern(
     taxonomy="L3.1",
     why="the label is a sum that ends days after its row; rows whose label isn't whole yet are trained on",
     plants={
-        "shop": (
-            Plant(
-                {
-                    "finish": FINISH,
-                    "folds": """\
+        "shop": pair(
+            "folds",
+            """\
 last = frame["date"].max() + pd.Timedelta("1d")
 for back in (42, 28, 14):
     start = last - pd.Timedelta(days=back)
-    train = np.flatnonzero(frame["date"] + pd.Timedelta("2d") <= start - pd.Timedelta("7d"))
+    train = np.flatnonzero(frame["date"] + pd.Timedelta("<?>") <= start - pd.Timedelta("7d"))
     test = np.flatnonzero((frame["date"] >= start) & (frame["date"] < start + pd.Timedelta("14d")))
     yield train, test
 """,
-                },
-                contract=CONTRACT,
-            ),
-            Plant(
-                {
-                    "finish": FINISH,
-                    "folds": """\
-last = frame["date"].max() + pd.Timedelta("1d")
-for back in (42, 28, 14):
-    start = last - pd.Timedelta(days=back)
-    train = np.flatnonzero(frame["date"] + pd.Timedelta("8d") <= start - pd.Timedelta("7d"))
-    test = np.flatnonzero((frame["date"] >= start) & (frame["date"] < start + pd.Timedelta("14d")))
-    yield train, test
-""",
-                },
-                contract=CONTRACT,
-            ),
+            leak="2d",
+            twin="8d",
+            beside={"finish": FINISH},
+            contract=CONTRACT,
         ),
         "power": (
             Plant({"finish": POWER_FINISH}),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.mutants.model import expected
+from workbench.mutants.model import ahead
 from workbench.mutants.pattern import Pattern, Plant
 
 pattern = Pattern(
@@ -71,8 +71,8 @@ frame["rate"] = earlier.transform(lambda s: s.shift(2).expanding().mean())
         ),
     },
     expects={
-        "shop": expected("leakage/future-feature", stage="features", columns="encoded", sources="sales.units"),
-        "power": expected("leakage/future-feature", stage="features", columns="encoded", sources="readings.load"),
-        "rides": expected("leakage/future-feature", stage="features", columns="rate", sources="trips.short"),
+        "shop": ahead("encoded", "sales.units"),
+        "power": ahead("encoded", "readings.load"),
+        "rides": ahead("rate", "trips.short"),
     },
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.mutants.model import expected
+from workbench.mutants.model import ahead
 from workbench.mutants.pattern import Pattern, Plant
 
 pattern = Pattern(
@@ -29,8 +29,8 @@ pattern = Pattern(
         ),
     },
     expects={
-        "shop": expected("leakage/future-feature", stage="features", columns="so_far", sources="sales.units"),
-        "power": expected("leakage/future-feature", stage="features", columns="so_far", sources="readings.load"),
-        "rides": expected("leakage/future-feature", stage="features", columns="rate", sources="trips.short"),
+        "shop": ahead("so_far", "sales.units"),
+        "power": ahead("so_far", "readings.load"),
+        "rides": ahead("rate", "trips.short"),
     },
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.mutants.model import expected
+from workbench.mutants.model import ahead
 from workbench.mutants.pattern import Pattern, Plant
 
 pattern = Pattern(
@@ -27,8 +27,8 @@ pattern = Pattern(
         ),
     },
     expects={
-        "shop": expected("leakage/future-feature", stage="features", columns="last_known", sources="sales.units"),
-        "power": expected("leakage/future-feature", stage="features", columns="last_known", sources="readings.load"),
-        "rides": expected("leakage/future-feature", stage="features", columns="yesterday", sources="trips.left"),
+        "shop": ahead("last_known", "sales.units"),
+        "power": ahead("last_known", "readings.load"),
+        "rides": ahead("yesterday", "trips.left"),
     },
 )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from workbench.mutants.model import expected
-from workbench.mutants.pattern import Pattern, Plant
+from workbench.mutants.model import ahead
+from workbench.mutants.pattern import Pattern, Plant, pair
 
 pattern = Pattern(
     number=21,
@@ -30,23 +30,14 @@ frame = frame.merge(snapshot[["store", "grade"]], on="store", how="left")
                 }
             ),
         ),
-        "power": (
-            Plant(
-                {
-                    "part": """\
-outages = tables["outages"]
+        "power": pair(
+            "part",
+            """\
+outages = tables["outages"]<?>
 part["outages"] = float((outages["meter"] == name).sum())
-"""
-                }
-            ),
-            Plant(
-                {
-                    "part": """\
-outages = tables["outages"][tables["outages"]["reported"] <= axis[0] + pd.Timedelta("7d")]
-part["outages"] = float((outages["meter"] == name).sum())
-"""
-                }
-            ),
+""",
+            leak="",
+            twin='[tables["outages"]["reported"] <= axis[0] + pd.Timedelta("7d")]',
         ),
         "rides": (
             Plant(
@@ -70,18 +61,8 @@ frame = frame.merge(moves.groupby(KEY)["bikes"].last().rename("last_move").reset
         ),
     },
     expects={
-        "shop": expected("leakage/future-feature", stage="features", columns="grade", sources=("grades.grade", "grades.since")),
-        "power": expected(
-            "leakage/future-feature",
-            stage="features",
-            columns="outages",
-            sources=("outages.meter", "outages.begin", "outages.reported", "outages.hours"),
-        ),
-        "rides": expected(
-            "leakage/future-feature",
-            stage="features",
-            columns="last_move",
-            sources=("moves.bikes", "moves.done", "moves.city", "moves.station"),
-        ),
+        "shop": ahead("grade", "grades.grade", "grades.since"),
+        "power": ahead("outages", "outages.meter", "outages.begin", "outages.reported", "outages.hours"),
+        "rides": ahead("last_move", "moves.bikes", "moves.done", "moves.city", "moves.station"),
     },
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.mutants.model import expected
+from workbench.mutants.model import ahead
 from workbench.mutants.pattern import Pattern, Plant
 
 pattern = Pattern(
@@ -68,8 +68,8 @@ columns["tomorrow"] = pd.DataFrame(tomorrow, index=calendar.index, columns=place
         ),
     },
     expects={
-        "shop": expected("leakage/future-feature", stage="features", columns="ahead", sources="footfall.visitors"),
-        "power": expected("leakage/future-feature", stage="features", columns="temp", sources="observed.temp"),
-        "rides": expected("leakage/future-feature", stage="features", columns="returned", sources="trips.docked"),
+        "shop": ahead("ahead", "footfall.visitors"),
+        "power": ahead("temp", "observed.temp"),
+        "rides": ahead("returned", "trips.docked"),
     },
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.mutants.model import expected
+from workbench.mutants.model import ahead
 from workbench.mutants.pattern import Pattern, Plant
 
 pattern = Pattern(
@@ -57,11 +57,7 @@ part["outlook"] = pd.Series([outlook.get(hour, np.nan) for hour in axis]).ffill(
         ),
     },
     expects={
-        "shop": expected(
-            "leakage/future-feature", stage="features", columns="temp", sources=("forecasts.temp", "forecasts.date")
-        ),
-        "power": expected(
-            "leakage/future-feature", stage="features", columns="outlook", sources=("outlook.temp", "outlook.hour")
-        ),
+        "shop": ahead("temp", "forecasts.temp", "forecasts.date"),
+        "power": ahead("outlook", "outlook.temp", "outlook.hour"),
     },
 )

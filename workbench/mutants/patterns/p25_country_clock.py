@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from workbench.mutants.model import expected
-from workbench.mutants.pattern import Pattern, Plant
+from workbench.mutants.model import ahead
+from workbench.mutants.pattern import Pattern, pair
 
 TABLES = """\
 readings = tables["readings"]
@@ -21,49 +21,28 @@ pattern = Pattern(
     taxonomy="L3.1",
     why="what one country (meter) has booked by then, another hasn't: a mean over all of them waits for the last",
     plants={
-        "shop": (
-            Plant(
-                {
-                    "extra": """\
-recent = frame.groupby("store")["units"].shift(8)
+        "shop": pair(
+            "extra",
+            """\
+recent = frame.groupby("store")["units"].shift(<?>)
 frame["all_stores"] = recent.groupby(frame["date"]).transform("mean")
-"""
-                }
-            ),
-            Plant(
-                {
-                    "extra": """\
-recent = frame.groupby("store")["units"].shift(9)
-frame["all_stores"] = recent.groupby(frame["date"]).transform("mean")
-"""
-                }
-            ),
+""",
+            leak="8",
+            twin="9",
         ),
-        "power": (
-            Plant(
-                {
-                    "tables": TABLES,
-                    "contract_readings": ARRIVAL,
-                    "extra": """\
-recent = frame.groupby("meter")["load"].shift(25)
+        "power": pair(
+            "extra",
+            """\
+recent = frame.groupby("meter")["load"].shift(<?>)
 frame["all_meters"] = recent.groupby(frame["hour"]).transform("sum")
 """,
-                }
-            ),
-            Plant(
-                {
-                    "tables": TABLES,
-                    "contract_readings": ARRIVAL,
-                    "extra": """\
-recent = frame.groupby("meter")["load"].shift(27)
-frame["all_meters"] = recent.groupby(frame["hour"]).transform("sum")
-""",
-                }
-            ),
+            leak="25",
+            twin="27",
+            beside={"tables": TABLES, "contract_readings": ARRIVAL},
         ),
     },
     expects={
-        "shop": expected("leakage/future-feature", stage="features", columns="all_stores", sources="sales.units"),
-        "power": expected("leakage/future-feature", stage="features", columns="all_meters", sources="readings.load"),
+        "shop": ahead("all_stores", "sales.units"),
+        "power": ahead("all_meters", "readings.load"),
     },
 )

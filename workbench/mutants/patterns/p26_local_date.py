@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.mutants.model import expected
+from workbench.mutants.model import ahead
 from workbench.mutants.pattern import Pattern, Plant
 
 TABLES = """\
@@ -72,7 +72,7 @@ part["load_27h"] = known[~known.index.duplicated()].reindex(local - pd.Timedelta
         ),
     },
     expects={
-        "shop": expected("leakage/future-feature", stage="features", columns="clicks_8", sources=("clicks.clicks", "clicks.ts")),
-        "power": expected("leakage/future-feature", stage="features", columns="load_27h", sources="readings.load"),
+        "shop": ahead("clicks_8", "clicks.clicks", "clicks.ts"),
+        "power": ahead("load_27h", "readings.load"),
     },
 )

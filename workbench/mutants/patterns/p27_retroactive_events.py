@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from workbench.mutants.model import expected
-from workbench.mutants.pattern import Pattern, Plant
+from workbench.mutants.model import ahead
+from workbench.mutants.pattern import Pattern, Plant, pair
 
 TABLES = """\
 days = dates[np.sort(rng.choice(np.arange(30, DAYS), 40, replace=False))]
@@ -49,41 +49,20 @@ frame["event"] = frame["event"].fillna(0)
                 }
             ),
         ),
-        "power": (
-            Plant(
-                {
-                    "part": """\
+        "power": pair(
+            "part",
+            """\
 out = np.zeros(len(axis))
 for outage in tables["outages"][tables["outages"]["meter"] == name].itertuples():
-    out[(axis >= outage.begin + pd.Timedelta("24h")) & (axis < outage.begin + pd.Timedelta("72h"))] += 1
+    out[(axis >= outage.<?> + pd.Timedelta("24h")) & (axis < outage.<?> + pd.Timedelta("72h"))] += 1
 part["recent_outages"] = out
-"""
-                }
-            ),
-            Plant(
-                {
-                    "part": """\
-out = np.zeros(len(axis))
-for outage in tables["outages"][tables["outages"]["meter"] == name].itertuples():
-    out[(axis >= outage.reported + pd.Timedelta("24h")) & (axis < outage.reported + pd.Timedelta("72h"))] += 1
-part["recent_outages"] = out
-"""
-                }
-            ),
+""",
+            leak="begin",
+            twin="reported",
         ),
     },
     expects={
-        "shop": expected(
-            "leakage/future-feature",
-            stage="features",
-            columns="event",
-            sources=("events.weight", "events.date", "events.country", "events.announced"),
-        ),
-        "power": expected(
-            "leakage/future-feature",
-            stage="features",
-            columns="recent_outages",
-            sources=("outages.begin", "outages.meter", "outages.reported"),
-        ),
+        "shop": ahead("event", "events.weight", "events.date", "events.country", "events.announced"),
+        "power": ahead("recent_outages", "outages.begin", "outages.meter", "outages.reported"),
     },
 )

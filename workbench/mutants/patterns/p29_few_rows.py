@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from workbench.mutants.model import expected
-from workbench.mutants.pattern import Pattern, Plant
+from workbench.mutants.model import ahead
+from workbench.mutants.pattern import Pattern, pair
 
 pattern = Pattern(
     number=29,
@@ -11,69 +11,41 @@ pattern = Pattern(
     taxonomy="L3.1",
     why="the feature reads ahead on one day of the month (one hour of the week) only",
     plants={
-        "shop": (
-            Plant(
-                {
-                    "extra": """\
+        "shop": pair(
+            "extra",
+            """\
 units = frame.groupby("store")["units"]
-frame["recent"] = np.where(frame["date"].dt.day == 24, units.shift(-1), units.shift(9))
-"""
-                },
-                share=0.032,
-            ),
-            Plant(
-                {
-                    "extra": """\
-units = frame.groupby("store")["units"]
-frame["recent"] = np.where(frame["date"].dt.day == 24, units.shift(+10), units.shift(9))
-"""
-                }
-            ),
+frame["recent"] = np.where(frame["date"].dt.day == 24, units.shift(<?>), units.shift(9))
+""",
+            leak="-1",
+            twin="+10",
+            share=0.032,
         ),
-        "power": (
-            Plant(
-                {
-                    "meter": """\
+        "power": pair(
+            "meter",
+            """\
 local = self.axis.tz_convert(ZONE)
 odd = (local.dayofweek == 6) & (local.hour == 3)
-made["recent"] = np.where(odd, self.back(20), self.back(48))
-"""
-                },
-                share=0.006,
-            ),
-            Plant(
-                {
-                    "meter": """\
-local = self.axis.tz_convert(ZONE)
-odd = (local.dayofweek == 6) & (local.hour == 3)
-made["recent"] = np.where(odd, self.back(30), self.back(48))
-"""
-                }
-            ),
+made["recent"] = np.where(odd, self.back(<?>), self.back(48))
+""",
+            leak="20",
+            twin="30",
+            share=0.006,
         ),
-        "rides": (
-            Plant(
-                {
-                    "columns": """\
+        "rides": pair(
+            "columns",
+            """\
 odd = (calendar.index.dayofweek == 5) & (calendar.index.hour == 21)
-columns["before"] = left.shift(16).mask(np.repeat(odd[:, None], len(places), axis=1), left.shift(2))
-"""
-                },
-                share=0.018,
-            ),
-            Plant(
-                {
-                    "columns": """\
-odd = (calendar.index.dayofweek == 5) & (calendar.index.hour == 21)
-columns["before"] = left.shift(16).mask(np.repeat(odd[:, None], len(places), axis=1), left.shift(24))
-"""
-                }
-            ),
+columns["before"] = left.shift(16).mask(np.repeat(odd[:, None], len(places), axis=1), left.shift(<?>))
+""",
+            leak="2",
+            twin="24",
+            share=0.018,
         ),
     },
     expects={
-        "shop": expected("leakage/future-feature", stage="features", columns="recent", sources="sales.units"),
-        "power": expected("leakage/future-feature", stage="features", columns="recent", sources="readings.load"),
-        "rides": expected("leakage/future-feature", stage="features", columns="before", sources="trips.left"),
+        "shop": ahead("recent", "sales.units"),
+        "power": ahead("recent", "readings.load"),
+        "rides": ahead("before", "trips.left"),
     },
 )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from workbench.mutants.model import expected
-from workbench.mutants.pattern import Pattern, Plant
+from workbench.mutants.model import ahead
+from workbench.mutants.pattern import Pattern, pair
 
 pattern = Pattern(
     number=30,
@@ -11,47 +11,29 @@ pattern = Pattern(
     taxonomy="L3.1",
     why="the feature is honest until shortly before the end of the data",
     plants={
-        "shop": (
-            Plant(
-                {
-                    "extra": """\
+        "shop": pair(
+            "extra",
+            """\
 units = frame.groupby("store")["units"]
-frame["recent"] = np.where(frame["date"] > "2024-08-09", units.shift(1), units.shift(9))
-"""
-                },
-                share=0.027,
-            ),
-            Plant(
-                {
-                    "extra": """\
-units = frame.groupby("store")["units"]
-frame["recent"] = np.where(frame["date"] > "2024-08-09", units.shift(10), units.shift(9))
-"""
-                }
-            ),
+frame["recent"] = np.where(frame["date"] > "2024-08-09", units.shift(<?>), units.shift(9))
+""",
+            leak="1",
+            twin="10",
+            share=0.027,
         ),
-        "power": (
-            Plant(
-                {
-                    "meter": """\
+        "power": pair(
+            "meter",
+            """\
 newest = self.axis >= pd.Timestamp("2024-04-25 12:00", tz="UTC")
-made["recent"] = np.where(newest, self.back(2), self.back(48))
-"""
-                },
-                share=0.008,
-            ),
-            Plant(
-                {
-                    "meter": """\
-newest = self.axis >= pd.Timestamp("2024-04-25 12:00", tz="UTC")
-made["recent"] = np.where(newest, self.back(28), self.back(48))
-"""
-                }
-            ),
+made["recent"] = np.where(newest, self.back(<?>), self.back(48))
+""",
+            leak="2",
+            twin="28",
+            share=0.008,
         ),
     },
     expects={
-        "shop": expected("leakage/future-feature", stage="features", columns="recent", sources="sales.units"),
-        "power": expected("leakage/future-feature", stage="features", columns="recent", sources="readings.load"),
+        "shop": ahead("recent", "sales.units"),
+        "power": ahead("recent", "readings.load"),
     },
 )

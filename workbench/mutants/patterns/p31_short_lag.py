@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from workbench.mutants.model import expected
-from workbench.mutants.pattern import Pattern, Plant
+from workbench.mutants.model import ahead
+from workbench.mutants.pattern import Pattern, Plant, pair
 
 EXTRA = """\
 for lag in LAGS:
@@ -24,28 +24,19 @@ pattern = Pattern(
             Plant({"meter": 'made |= {f"load_{hours}h": self.back(hours) for hours in (12, 72, 96)}'}),
             Plant({"meter": 'made |= {f"load_{hours}h": self.back(hours) for hours in (36, 72, 96)}'}),
         ),
-        "rides": (
-            Plant(
-                {
-                    "columns": """\
-for back in (3, 24, 40):
+        "rides": pair(
+            "columns",
+            """\
+for back in (<?>, 24, 40):
     columns[f"left_{back}"] = left.shift(back)
-"""
-                }
-            ),
-            Plant(
-                {
-                    "columns": """\
-for back in (20, 24, 40):
-    columns[f"left_{back}"] = left.shift(back)
-"""
-                }
-            ),
+""",
+            leak="3",
+            twin="20",
         ),
     },
     expects={
-        "shop": expected("leakage/future-feature", stage="features", columns="units_1", sources="sales.units"),
-        "power": expected("leakage/future-feature", stage="features", columns="load_12h", sources="readings.load"),
-        "rides": expected("leakage/future-feature", stage="features", columns="left_3", sources="trips.left"),
+        "shop": ahead("units_1", "sales.units"),
+        "power": ahead("load_12h", "readings.load"),
+        "rides": ahead("left_3", "trips.left"),
     },
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.mutants.model import expected
+from workbench.mutants.model import ahead
 from workbench.mutants.pattern import Pattern, Plant
 
 pattern = Pattern(
@@ -58,7 +58,7 @@ made["smooth"] = lfilter(b, a, np.nan_to_num(self.back(27)))
         ),
     },
     expects={
-        "shop": expected("leakage/future-feature", stage="features", columns="trend", sources="sales.units"),
-        "power": expected("leakage/future-feature", stage="features", columns="smooth", sources="readings.load"),
+        "shop": ahead("trend", "sales.units"),
+        "power": ahead("smooth", "readings.load"),
     },
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workbench.mutants.model import expected
-from workbench.mutants.pattern import Pattern, Plant
+from workbench.mutants.pattern import Pattern, Plant, pair
 
 FEATURES_TOP = "from sklearn.decomposition import PCA"
 
@@ -36,29 +36,17 @@ frame["pc_1"], frame["pc_2"] = ((lags - usual.mean(axis=0)) @ axes[:2].T).T
                 }
             ),
         ),
-        "power": (
-            Plant(
-                {
-                    "features_top": FEATURES_TOP,
-                    "meter": """\
+        "power": pair(
+            "meter",
+            """\
 lags = np.column_stack([self.back(hours) for hours in range(27, 51, 3)])
-whole = np.isfinite(lags).all(axis=1)
+whole = np.isfinite(lags).all(axis=1)<?>
 parts = PCA(2).fit(lags[whole]).transform(np.nan_to_num(lags))
 made["pc_1"], made["pc_2"] = parts[:, 0], parts[:, 1]
 """,
-                }
-            ),
-            Plant(
-                {
-                    "features_top": FEATURES_TOP,
-                    "meter": """\
-lags = np.column_stack([self.back(hours) for hours in range(27, 51, 3)])
-whole = np.isfinite(lags).all(axis=1) & (np.arange(len(lags)) < 160)
-parts = PCA(2).fit(lags[whole]).transform(np.nan_to_num(lags))
-made["pc_1"], made["pc_2"] = parts[:, 0], parts[:, 1]
-""",
-                }
-            ),
+            leak="",
+            twin=" & (np.arange(len(lags)) < 160)",
+            beside={"features_top": FEATURES_TOP},
         ),
     },
     expects={

@@ -1,19 +1,11 @@
 """40: rows of one patient, street or store on both sides although the contract asks for new ones."""
 
+from workbench.mutants.folds import dealt
 from workbench.mutants.model import expected
 from workbench.mutants.pattern import Pattern, Plant
 
-ROWS = """
-part = np.random.default_rng(3).permutation(len(frame)) % 4
-for number in range(4):
-    yield np.flatnonzero(part != number), np.flatnonzero(part == number)
-"""
-PATIENTS = """
-codes, patients = pd.factorize(frame["patient"], sort=True)
-part = (np.random.default_rng(3).permutation(len(patients)) % 4)[codes]
-for number in range(4):
-    yield np.flatnonzero(part != number), np.flatnonzero(part == number)
-"""
+ROWS = dealt(4, "np.random.default_rng(3)")
+PATIENTS = dealt(4, "np.random.default_rng(3)", by="patient")
 KFOLD = """
 from sklearn.model_selection import KFold
 yield from KFold(3, shuffle=True, random_state=0).split(frame)

@@ -1,5 +1,6 @@
 """43: the rare class is multiplied before the split."""
 
+from workbench.mutants.folds import dealt
 from workbench.mutants.model import expected
 from workbench.mutants.pattern import Pattern, Plant
 
@@ -27,11 +28,7 @@ DEAR_TWICE = """
 dear = frame[frame["price"] > 450]
 frame = pd.concat([frame, dear, dear], ignore_index=True)
 """
-BY_ROW = """
-part = np.random.RandomState(1).permutation(len(frame)) % 3
-for number in range(3):
-    yield np.flatnonzero(part != number), np.flatnonzero(part == number)
-"""
+BY_ROW = dealt(3, "np.random.RandomState(1)")
 NO_GROUPS = (('groups = ["street"]\n', ""),)
 DEAR_IN_FIT = """
 dear = train[train["price"] > 450]

@@ -1,5 +1,6 @@
 """44: several crops of one visit, or appraisals of one home, shared out row by row."""
 
+from workbench.mutants.folds import dealt
 from workbench.mutants.model import expected
 from workbench.mutants.pattern import Pattern, Plant
 
@@ -16,33 +17,15 @@ PER_CROP = (
     ('entity = ["visit"]', 'entity = ["crop"]'),
     ('groups = ["patient"]', 'groups = ["visit"]'),
 )
-BY_CROP = """
-part = np.random.default_rng(2).permutation(len(frame)) % 4
-for number in range(4):
-    yield np.flatnonzero(part != number), np.flatnonzero(part == number)
-"""
-BY_VISIT = """
-codes, visits = pd.factorize(frame["visit"], sort=True)
-part = (np.random.default_rng(2).permutation(len(visits)) % 4)[codes]
-for number in range(4):
-    yield np.flatnonzero(part != number), np.flatnonzero(part == number)
-"""
+BY_CROP = dealt(4, "np.random.default_rng(2)")
+BY_VISIT = dealt(4, "np.random.default_rng(2)", by="visit")
 APPRAISALS = """
 frame = pd.concat([frame.assign(appraisal=frame["home"] + f"/{k}", area=frame["area"] * (1 + 0.02 * k)) for k in range(2)])
 frame = frame.reset_index(drop=True)
 """
 PER_APPRAISAL = (('entity = ["home"]', 'entity = ["appraisal"]'), ('groups = ["street"]', 'groups = ["home"]'))
-BY_APPRAISAL = """
-part = np.random.RandomState(1).permutation(len(frame)) % 3
-for number in range(3):
-    yield np.flatnonzero(part != number), np.flatnonzero(part == number)
-"""
-BY_HOME = """
-homes = pd.factorize(frame["home"], sort=True)[0]
-part = np.random.RandomState(1).permutation(homes.max() + 1)[homes] % 3
-for number in range(3):
-    yield np.flatnonzero(part != number), np.flatnonzero(part == number)
-"""
+BY_APPRAISAL = dealt(3, "np.random.RandomState(1)")
+BY_HOME = dealt(3, "np.random.RandomState(1)", by="home")
 
 pattern = Pattern(
     number=44,

@@ -1,14 +1,11 @@
 """45: a merge that multiplies rows, or a boundary that both sides have."""
 
+from workbench.mutants.folds import dealt
 from workbench.mutants.model import expected
 from workbench.mutants.pattern import Pattern, Plant
 
 NO_GROUPS = (('groups = ["street"]\n', ""),)
-BY_ROW = """
-part = np.random.RandomState(1).permutation(len(frame)) % 3
-for number in range(3):
-    yield np.flatnonzero(part != number), np.flatnonzero(part == number)
-"""
+BY_ROW = dealt(3, "np.random.RandomState(1)")
 AGENTS = """
 offices = pd.DataFrame({"agent": ["K", "L", "L", "M", "N"], "office": ["old town", "harbour", "hill", "hill", "hill"]})
 """

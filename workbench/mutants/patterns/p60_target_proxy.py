@@ -1,6 +1,6 @@
 """60: a column of the same row that is the target in other words."""
 
-from workbench.mutants.model import expected
+from workbench.mutants.model import ahead, expected
 from workbench.mutants.pattern import Pattern, Plant
 
 pattern = Pattern(
@@ -30,6 +30,6 @@ pattern = Pattern(
             "leakage/future-feature", "availability/late-column", "proxy/target-copy", stage="features", columns="revenue"
         ),
         "clinic": expected("leakage/fold-features", stage="features", columns="cost"),
-        "claims": expected("leakage/future-feature", stage="features", columns="share", sources="claims.paid"),
+        "claims": ahead("share", "claims.paid"),
     },
 )

@@ -1,6 +1,6 @@
 """63: a field that is filled in, or emptied, because of the outcome."""
 
-from workbench.mutants.model import expected
+from workbench.mutants.model import ahead, expected
 from workbench.mutants.pattern import Pattern, Plant
 
 REASON = """
@@ -75,8 +75,8 @@ pattern = Pattern(
         ),
     },
     expects={
-        "claims": expected("leakage/future-feature", stage="features", columns="no_reason", sources="claims.reason"),
-        "shop": expected("leakage/future-feature", stage="features", columns="quiet", sources="sales.complaint"),
+        "claims": ahead("no_reason", "claims.reason"),
+        "shop": ahead("quiet", "sales.complaint"),
         "clinic": expected("leakage/fold-features", stage="features", columns="no_note"),
     },
 )

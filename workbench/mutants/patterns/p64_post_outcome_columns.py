@@ -1,6 +1,6 @@
 """64: columns that are written after the outcome."""
 
-from workbench.mutants.model import expected
+from workbench.mutants.model import ahead, expected
 from workbench.mutants.pattern import Pattern, Plant
 
 WAIT = """
@@ -37,7 +37,7 @@ pattern = Pattern(
         "shop": (Plant({"extra": OVERTIME}), Plant({"extra": PAST_OVERTIME})),
     },
     expects={
-        "claims": expected("leakage/future-feature", stage="features", columns="wait", sources="claims.settled_at"),
+        "claims": ahead("wait", "claims.settled_at"),
         "shop": expected("leakage/future-feature", stage="features", columns="overtime"),
     },
 )
