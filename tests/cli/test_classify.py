@@ -55,10 +55,10 @@ def test_json_and_exit_codes(repo: Repo, capsys: pytest.CaptureFixture[str]) -> 
 def test_the_work_tree_with_ignored_files(repo: Repo, capsys: pytest.CaptureFixture[str]) -> None:
     (repo.root / ".git/info").mkdir(exist_ok=True)
     (repo.root / ".git/info/exclude").write_text("sklearn/\n")
-    assert run(repo, capsys, "classify", "--base", "main", "--head", "WORKTREE")[0] == 0
+    assert run(repo, capsys, "classify", "--base", "main", "--head", "WORKTREE", "--static-only")[0] == 0
     (repo.root / "sklearn").mkdir()
     (repo.root / "sklearn/__init__.py").write_text("")
-    code, out, _ = run(repo, capsys, "classify", "--base", "main", "--head", "WORKTREE")
+    code, out, _ = run(repo, capsys, "classify", "--base", "main", "--head", "WORKTREE", "--static-only")
     assert code == 3 and "sklearn" in out
 
 
@@ -77,5 +77,5 @@ def test_a_policy_with_a_typo_is_exit_2_and_named(repo: Repo, capsys: pytest.Cap
 
 def test_text_from_a_change_cannot_move_the_cursor(repo: Repo, capsys: pytest.CaptureFixture[str]) -> None:
     branch(repo, "escape", {"x\x1b[2J.bin": "\x1b[2J"})
-    code, out, _ = run(repo, capsys, "classify", "--base", "main", "--head", "escape")
+    code, out, _ = run(repo, capsys, "classify", "--base", "main", "--head", "escape", "--static-only")
     assert code == 3 and "\x1b" not in out and "\\x1b" in out

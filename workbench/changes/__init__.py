@@ -2,6 +2,7 @@
 
 from workbench.changes.classify import classify
 from workbench.changes.diff import DiffLine, FileDiff, Hunk, file_diffs
+from workbench.changes.judge import judge
 from workbench.changes.model import Author, Change, Classification, Risk, RiskKind, change_size
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "change_size",
     "classify",
     "file_diffs",
+    "judge",
 ]

@@ -1,7 +1,7 @@
 """A change → its risks, by the static key: what changed, compared by meaning, and which stage, test or check can reach it.
 
-Never says "safe" of what it does not understand. The effect key (running base and result) is not here yet; risks carry
-`by` so that it can stand beside.
+Never says "safe" of what it does not understand. The effect key (running base and result) is in `effect.py`; both together
+are in `judge.py`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _UNDELIVERABLE = re.compile(r"(?:^|/)(?:\.{1,2}|\.git|git~\d+|)(?:/|$)|[\\\0]|^/
 def classify(repo: Repo, change: Change, *, static_only: bool = True) -> Classification:
     """The risks of `change`, found by comparing its two trees; deterministic in the trees alone.
 
-    `static_only` is there for callers that don't want to wait for the effect key.
+    `static_only` says so; both keys together are `judge`.
     """
     differences = repo.diff(change.base, change.result)
     scene = Scene(repo, change)

@@ -9,6 +9,7 @@ import ast
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from workbench.changes.code import Target, call_name, dotted
 from workbench.changes.model import RiskKind, word_set
@@ -97,6 +98,25 @@ def binding_signs(before: Mapping[str, set[Target]], after: Mapping[str, set[Tar
         elif module.partition(".")[0] in _OPAQUE_MODULES - {"importlib"} or name in _OPAQUE_CALLS | _CIRCUMSTANCES:
             found.append(Sign(RiskKind.UNKNOWN, f"imports `{words}`, whose effect no reading of the code can follow"))
     return found
+
+
+def opaque_signs(nodes: Iterable[ast.AST], shared: frozenset[str]) -> list[str]:
+    """What no reading can follow, or what depends on circumstances, in words; random numbers with a constant seed apart."""
+    found: dict[str, None] = {}
+    for node in nodes:
+        seeded = {id(part) for inner in ast.walk(node) if _is_seeded(inner) for part in ast.walk(inner.func)}
+        for inner in ast.walk(node):
+            for sign in _sign(inner, shared) if id(inner) not in seeded else ():
+                if sign.kind is RiskKind.UNKNOWN:
+                    found.setdefault(sign.reason)
+    return list(found)
+
+
+def _is_seeded(node: ast.AST) -> TypeGuard[ast.Call]:
+    if not (isinstance(node, ast.Call) and call_name(node) in ("default_rng", "RandomState", "Random")):
+        return False
+    seeds = [*node.args, *(keyword.value for keyword in node.keywords if keyword.arg == "seed")]
+    return bool(seeds) and isinstance(seeds[0], ast.Constant) and isinstance(seeds[0].value, int)
 
 
 def _signs(nodes: Iterable[ast.AST], shared: frozenset[str]) -> tuple[Counter[_Occurrence], dict[_Occurrence, int]]:

@@ -59,7 +59,7 @@ def judge_python(scene: Scene, path: str, before: bytes | None, after: bytes | N
     file = _File(scene, path, old, new)
     if old is not None and new is not None:
         judged.risks += _pragma_risks(file, old, new)
-    changed = _changed_parts(old, new)
+    changed = changed_parts(old, new)
     if not changed and old is not None and new is not None:
         judged.risks.append(_wording(file, old, new))
         return judged
@@ -96,7 +96,8 @@ def _line_of(text: str, wanted: Iterable[str]) -> int | None:
     return next((number for number, line in enumerate(text.splitlines(), 1) if any(word in line for word in words)), None)
 
 
-def _changed_parts(old: Module | None, new: Module | None) -> list[str]:
+def changed_parts(old: Module | None, new: Module | None) -> list[str]:
+    """The names of the parts that differ between two versions of a module (None: it isn't there)."""
     before, after = (module.parts() if module else {} for module in (old, new))
     changed = [name for name in {**before, **after} if before.get(name, _absent(name)) != after.get(name, _absent(name))]
     if not changed and old is not None and new is not None and (old.effects or new.effects):

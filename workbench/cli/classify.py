@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from workbench.changes import Author, Change, Risk, RiskKind, classify
+from workbench.changes import Author, Change, Risk, RiskKind, classify, judge
 from workbench.cli.console import Console
 from workbench.errors import ExitCode, UsageError
 from workbench.policy import Decision, Requirement, load_policy
@@ -62,7 +62,20 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--agent", action="store_true", help="the change was made by an agent (policies may ask)")
     parser.add_argument("--static-only", action="store_true", help="only read the code, don't run it")
-    parser.add_argument("--effect-timeout", type=int, default=120, metavar="SECONDS", help="how long running it may take")
+    parser.add_argument(
+        "--effect-timeout",
+        type=_seconds,
+        default=120,
+        metavar="SECONDS",
+        help="how long running it may take in all; past it the change is `unknown` (default: 120)",
+    )
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 <= seconds < float("inf"):
+        raise ValueError(text)
+    return seconds
 
 
 def run(args: argparse.Namespace, console: Console) -> ExitCode:
@@ -81,7 +94,10 @@ def run(args: argparse.Namespace, console: Console) -> ExitCode:
             author = Author(name=head.author.name, email=head.author.email, agent=args.agent)
         policy = load_policy(repo, base)
         change = Change(base=base, result=result, author=author, title="")
-        found = classify(repo, change, static_only=args.static_only)
+        if args.static_only:
+            found = classify(repo, change)
+        else:
+            found = judge(settings, repo, change, timeout=args.effect_timeout, progress=lambda text: console.say(f"  … {text}"))
         decision = policy.decide(
             found.risks, author=author, use_cases=found.use_cases, size=found.size, undeliverable=found.undeliverable
         )  # fmt: skip
@@ -89,8 +105,8 @@ def run(args: argparse.Namespace, console: Console) -> ExitCode:
         console.model(_report(change.digest, found.risks, decision))
     else:
         _tell(console, found.risks, decision)
-    if not args.static_only:
-        console.say("note: judged by reading the code; running base and result against each other is not part of this version")
+    if args.static_only:
+        console.say("note: judged by reading the code alone; without --static-only base and result are run side by side, too")
     return _EXIT[decision.decision]
 
 

@@ -187,6 +187,8 @@ class Reference:
             return
         after = world[column].iloc[theirs]
         relative = 4 * _EPSILON * max(8, len(self.frame))
+        if before.dtype in (np.float32, np.float16):  # sums in half the precision: of what, the column doesn't show
+            relative = max(relative, 64 * float(np.finfo(before.dtype).eps))
         differs, _ = _differences(before, after, relative, self.noise.get(column, 0.0), size=self.sizes.get(column, 0.0))
         if differs.any():
             result.moved[column] = mine[differs]

@@ -1,11 +1,11 @@
 """Runs the features stage in changed worlds and collects which values of the frame moved that should not know of the change.
 
-Five runs do the work of hundreds. Two worlds are cut at one instant for all: `thickened`, which changes values and doubles
+Six runs do the work of hundreds. Two worlds are cut at one instant for all: `thickened`, which changes values and doubles
 unknown rows but leaves their keys alone, so that rows still to come (predicted, outcome not known: the rows that are served
-live) are compared, too; and `truncated`. Two trains of pulses (`pulses.py`) probe hundreds of instants, and `poisoned-b`, with
-its other draw and moved keys, gives every entity a cut of its own where there are many. An entity may rightly depend on
-another's later rows, and a feature may look back in ways that pulses don't foresee: what only these show is confirmed at one
-global cut.
+live) are compared, too; and `truncated`. Two trains of pulses (`pulses.py`) probe hundreds of instants, strikes (`strikes.py`)
+the windows that pulses leave as they are, and `poisoned-b`, with its other draw and moved keys, gives every entity a cut of its
+own where there are many. An entity may rightly depend on another's later rows, and a feature may look back in ways that pulses
+don't foresee: what only these show is confirmed at one global cut.
 
 A world that moves nothing shows at once that the stage is blind and that it is stable; only where something moved is the stage
 run again on the tables as they are, to measure its own noise.
@@ -30,14 +30,16 @@ import numpy as np
 import pandas as pd
 
 from workbench.errors import PipelineError
-from workbench.gates import pulses
+from workbench.gates import pulses, strikes
 from workbench.gates.awaited import Awaited
 from workbench.gates.comparison import Comparison, Reference
 from workbench.gates.cutoffs import Gaps, all_gaps, clock_changes, gap_ends, global_cuts, staggered_cut, usable_times
 from workbench.gates.outcome import DOUBLED, MOVED_KEYS, THINNED, TRUNCATED, VALUES, Attempt, Hit, Outcome, judge_exercise
 from workbench.gates.pulses import Pulses
+from workbench.gates.strikes import Strikes
 from workbench.pipeline import thinning, worlds
 from workbench.pipeline.asof import Cut, known_times
+from workbench.pipeline.struck import struck
 from workbench.pipeline.times import frame_zone
 from workbench.pipeline.worlds import EVERYTHING, Selection
 
@@ -257,6 +259,9 @@ class Probe:
             self._staggered(cut, frozenset(c for c, count in judged.items() if count >= _PULSED_ENOUGH), outcome, suspects)
         ran = self.runs - before
         self._confirm(suspects, outcome)
+        if train is not None and not outcome.hits:
+            far = strikes.strikes(times, train.step, train.margin, outcome.echoes, self.reference, entity)
+            self._confirm(self._struck(far, outcome) if far else {}, outcome)
         return ran
 
     def _special(self) -> list[int]:
@@ -284,6 +289,20 @@ class Probe:
         heard = pulses.listen(self.reference, seen, train, outcome.echoes)
         outcome.cohorts += max(heard.judged.values(), default=0)
         return heard.judged, {column: moments for column, moments in heard.suspects.items() if column not in outcome.hits}
+
+    def _struck(self, far: Strikes, outcome: Outcome) -> dict[str, list[int]]:
+        """Finds look-aheads that are whole windows, on few rows: suspicious moments by column."""
+        self.progress(f"features: {len(far.instants)} strikes")
+        changed = struck(self.tables, self.known, far.instants, far.width, far.owners, self.seed + self.runs)
+        self.runs += 1
+        try:
+            seen = self.reference.compare(self._built(changed), Cut(int(self.times[-1])))
+        except PipelineError as error:
+            outcome.notes.append(f"strikes could not be run: {error.message}")
+            return {}
+        heard = strikes.listen(self.reference, seen, far)
+        outcome.cohorts += max(heard.judged.values(), default=0)
+        return {column: moments for column, moments in heard.suspects.items() if column not in outcome.hits}
 
     def _staggered(self, cut: Cut, judged: frozenset[str], outcome: Outcome, suspects: dict[str, list[int]]) -> None:
         """Adds suspicious cuts of the columns that weren't `judged` well enough before pulses."""

@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
-    from workbench.pipeline import frames, stages
+    from workbench.pipeline import frames, recalled, stages
 else:
-    frames, stages = sys.modules["_pipeline_host_frames"], sys.modules["_pipeline_host_stages"]
+    frames, recalled, stages = (sys.modules[f"_pipeline_host_{name}"] for name in ("frames", "recalled", "stages"))
 
 
 def words(fault: stages.StageFault) -> dict[str, str]:
@@ -29,15 +29,16 @@ def words(fault: stages.StageFault) -> dict[str, str]:
 def _load(request: dict[str, Any], runner: stages.Stages, out: Path) -> dict[str, Any]:
     tables = runner.tables("load")
     for number, (name, table) in enumerate(tables.items()):
-        _write("load", table, out / f"table-{number}", f"table `{name}`")
+        _write("load", table, out / f"table-{number}", f"table `{name}`", request.get("known", {}).get(name))
     return {"tables": list(tables)}
 
 
 def _run(request: dict[str, Any], runner: stages.Stages, out: Path) -> dict[str, Any]:
-    given = request.get("folds")
+    given, tables = request.get("folds"), _tables(request)
+    recalled.recognise(tables)
     result = stages.run(
         runner,
-        _tables(request),
+        tables,
         until=request["until"],
         frame=_frame(request, "frame"),
         folds=_folds(given) if given else None,
@@ -153,7 +154,8 @@ def _prepared(request: dict[str, Any], runner: stages.Stages, out: Path) -> dict
             tables = runner.tables(stage, tables)
             names[stage] = list(tables)
             for number, (name, table) in enumerate(tables.items()):
-                _write(stage, table, out / f"{stage}-{number}", f"table `{name}`")
+                known = request.get("known", {}).get(stage, {}).get(name)
+                _write(stage, table, out / f"{stage}-{number}", f"table `{name}`", known)
     return {"prepared": names}
 
 
@@ -202,9 +204,12 @@ def _folds(given: dict[str, Any]) -> list[tuple[np.ndarray, np.ndarray]]:
     return list(zip(sides[::2], sides[1::2]))
 
 
-def _write(stage: str, frame: pd.DataFrame, path: Path, what: str) -> None:
+def _write(stage: str, frame: pd.DataFrame, path: Path, what: str, known: str | None = None) -> None:
+    """Writes a frame, unless its content is what is known outside."""
     try:
-        frames.write(frames.encode(frame), path)
+        table = frames.encode(frame)
+        if known is None or frames.content_id(table) != known:
+            frames.write(table, path)
     except frames.Unwritable as reason:
         hint = "use columns of numbers, text, booleans, times or categories"
         raise stages.StageFault(stage, f"Stage `{stage}`: {what}: {reason}.", hint) from None

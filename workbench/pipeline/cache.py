@@ -192,8 +192,8 @@ def _stamp(path: Path) -> list[int] | None:
 
 
 def _versions() -> list[str]:
-    """Python and every installed package, by the names and times of their records."""
-    records = [sys.version, platform.machine()]
+    """Python and every installed package, by the names and times of their records; what runs the stages, by content."""
+    records = [sys.version, platform.machine(), *(_file_hash(path) for path in sorted(Path(__file__).parent.glob("*.py")))]
     for entry in sys.path:
         if Path(entry).name in ("site-packages", "dist-packages"):
             with contextlib.suppress(OSError):

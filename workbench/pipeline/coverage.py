@@ -83,13 +83,13 @@ class _Marker(ast.NodeTransformer):
         node.body = self._block(node.body)
         return node
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:
         return self._definition(node)
 
-    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AsyncFunctionDef:
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> Any:
         return self._definition(node)
 
-    def visit_ClassDef(self, node: ast.ClassDef) -> ast.ClassDef:
+    def visit_ClassDef(self, node: ast.ClassDef) -> Any:
         return self._definition(node)
 
     def visit_If(self, node: ast.If) -> ast.If:
@@ -98,10 +98,10 @@ class _Marker(ast.NodeTransformer):
         node.orelse = self._block(node.orelse) if node.orelse else [self._statement(node, "the case that it is false")]
         return node
 
-    def visit_For(self, node: ast.For) -> ast.For:
+    def visit_For(self, node: ast.For) -> Any:
         return self._loop(node)
 
-    def visit_AsyncFor(self, node: ast.AsyncFor) -> ast.AsyncFor:
+    def visit_AsyncFor(self, node: ast.AsyncFor) -> Any:
         return self._loop(node)
 
     def visit_While(self, node: ast.While) -> ast.While:
@@ -119,7 +119,7 @@ class _Marker(ast.NodeTransformer):
         node.body = self._block(node.body)
         return node
 
-    def visit_Try(self, node: ast.Try) -> ast.Try:
+    def visit_Try(self, node: ast.Try) -> Any:
         return self._attempt(node)
 
     def visit_TryStar(self, node: Any) -> Any:

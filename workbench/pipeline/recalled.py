@@ -12,7 +12,7 @@ import builtins
 import functools
 import itertools
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, Protocol, TypeGuard
@@ -25,6 +25,8 @@ _NAME = "__noted_by_workbench__"
 _PLAIN = frozenset({"cache", "lru_cache", "staticmethod", "classmethod"})
 _FEWEST = 5
 """Rows from which what a function returns is a table rather than a few constants."""
+_ALIKE = 0.9
+"""Share of a global's rows, or of a column's values, that are a source's: then it is one."""
 _LARGE = 100
 """Rows from which a table in a global is data rather than a table of constants."""
 
@@ -42,6 +44,8 @@ class _Watch:
         self.calls: dict[tuple[str, str, str], None] = {}
         """(stage, function, caller as `path:line`), each once."""
         self.reached: frozenset[str] = frozenset()
+        self.unknown: dict[tuple[str, str, str], Any] = {}
+        """As `calls`: globals used by other code than `load`'s, of which only their content says what they are."""
         self.trees: dict[str, ast.Module] = {}
         """Path → module, of the workspace's modules; those of `load` are in `own`."""
         self.own: set[str] = set()
@@ -79,24 +83,81 @@ def instrumented(source: bytes, path: str) -> Any:
 
 
 def note_globals() -> None:
-    """Notes where other code than `load`'s uses a table that a module of `load` keeps in a global; asked after importing."""
+    """Notes where other code than `load`'s uses a table that a module of the workspace keeps in a global; asked after importing.
+
+    What `load` hands out by its name is one of the source tables; whether another one is, its content says (`recognise`).
+    """
     modules = {str(getattr(module, "__file__", "")): module for module in list(sys.modules.values())}
-    kept = {
-        name: value
-        for path in _watch.own & set(modules)
-        for name, value in vars(modules[path]).items()
-        if name in _watch.reached and _table(value, _LARGE)
-    }
+    kept, handed_out = dict[str, Any](), set[str]()
+    for path in set(_watch.trees) & set(modules):
+        for name, value in vars(modules[path]).items():
+            if not isinstance(value, ModuleType) and _table(value, _LARGE):
+                kept[name] = value
+                handed_out |= {name} if path in _watch.own and name in _watch.reached else set()
     if not kept:
         return
     for path, tree in _watch.trees.items():
         others = [node for node in _functions(tree) if node.name not in _watch.reached] if path in _watch.own else [tree]
         names = vars(modules[path]) if path in modules else {}
         for node in itertools.chain.from_iterable(map(ast.walk, others)):
-            if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load):
-                name = node.id if isinstance(node, ast.Name) else node.attr
-                if name in kept and _holds(node, names, kept[name]):
-                    _watch.calls.setdefault(("import", name, f"{path}:{node.lineno}"))
+            for name in _taken(node, names, kept, modules.values()):
+                seen = ("import", name, f"{path}:{node.lineno}")  # type: ignore[attr-defined]
+                if name in handed_out:
+                    _watch.calls.setdefault(seen)
+                else:
+                    _watch.unknown[seen] = kept[name]
+
+
+def _taken(node: ast.AST, names: Mapping[str, Any], kept: Mapping[str, Any], modules: Iterable[ModuleType]) -> list[str]:
+    """The kept globals that an expression reads, or that an import (which may stand inside a function) fetches."""
+    if isinstance(node, ast.ImportFrom):
+        last = (node.module or "").rpartition(".")[2]
+        holders = [vars(module) for module in modules if module.__name__.rpartition(".")[2] == last]
+        wanted = [alias.name for alias in node.names if alias.name in kept]
+        # At the top of a module it is a name like any other: what reads it counts.
+        return [name for name in wanted if any(held.get(name) is kept[name] for held in holders) and names.get(name) is None]
+    if not _is_word(node) or not isinstance(node.ctx, ast.Load):
+        return []
+    name = node.id if isinstance(node, ast.Name) else node.attr
+    if name not in kept:
+        return []
+    holder = node.value.id if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) else ""
+    local = holder and holder not in names  # a module that was imported inside the function goes by its own name
+    there = local and any(vars(m).get(name) is kept[name] for m in modules if m.__name__.rpartition(".")[2] == holder)
+    return [name] if there or _holds(node, names, kept[name]) else []
+
+
+def recognise(tables: Mapping[str, pd.DataFrame]) -> None:
+    """Notes those globals whose rows, or a column of measurements, are those of a source table."""
+    for seen, value in _watch.unknown.items():
+        if any(_resembles(one, table) for one in _frames(value) for table in tables.values()):
+            _watch.calls.setdefault(seen)
+
+
+def _frames(value: Any) -> Iterator[pd.DataFrame]:
+    if isinstance(value, Mapping | tuple | list):
+        for one in value.values() if isinstance(value, Mapping) else value:
+            yield from _frames(one)
+    elif isinstance(value, pd.DataFrame | pd.Series | np.ndarray) and 0 < np.ndim(value) < 3:
+        yield value if isinstance(value, pd.DataFrame) else pd.DataFrame(value)
+
+
+def _resembles(kept: pd.DataFrame, table: pd.DataFrame) -> bool:
+    common = [name for name in kept.columns if name in table.columns]
+    if len(common) > 1:
+        rows, theirs = (pd.util.hash_pandas_object(one[common].astype("str"), index=False) for one in (kept, table))
+        if rows.isin(theirs).mean() > _ALIKE:
+            return True
+    numbers = [
+        table[name].dropna().to_numpy(dtype="float64") for name in table.columns if pd.api.types.is_float_dtype(table[name].dtype)
+    ]
+    for name in kept.columns:
+        if pd.api.types.is_float_dtype(kept[name].dtype):
+            values = np.unique(kept[name].dropna().to_numpy(dtype="float64"))
+            measured = len(values) >= _LARGE // 2 and (values % 1 != 0).mean() > 0.5
+            if measured and any(np.isin(values, other).mean() > _ALIKE for other in numbers):
+                return True
+    return False
 
 
 def _holds(node: ast.Name | ast.Attribute, names: Mapping[str, Any], table: Any) -> bool:

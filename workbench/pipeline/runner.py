@@ -6,6 +6,7 @@ What is run, and what came of it, in the gates' terms. The process it runs in is
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import tempfile
@@ -35,6 +36,8 @@ from workbench.settings import Settings
 AnswerKind = TypeVar("AnswerKind", bound=Answer)
 Tables = Mapping[str, pd.DataFrame]
 _SPENT: ContextVar[Counter[str] | None] = ContextVar("spent", default=None)
+Known = Mapping[str, tuple[str, pd.DataFrame]]
+"""Tables that a caller has already, each with the id of its content (`known_tables`)."""
 Until = Literal["features", "split", "fit", "predict", "metrics"]
 
 
@@ -118,17 +121,18 @@ class Pipeline:
         """The end of what the stages printed during the last request: untrusted text."""
         return self._hosts.output() if self._hosts else ""
 
-    def load(self, *, check: bool = True) -> dict[str, pd.DataFrame]:
+    def load(self, *, check: bool = True, known: Known | None = None) -> dict[str, pd.DataFrame]:
         """The source tables, as the load stage returns them, their index positional.
 
         Raises PipelineError when a declared table, its time column or a declared column isn't there, a table is
-        undeclared, or a table is empty; `check=False` leaves that to the caller.
+        undeclared, or a table is empty; `check=False` leaves that to the caller. A table with the content of one of `known` is
+        that one, and doesn't come over.
         """
         tables = self._cache.tables() if self._cache else None
         if tables is None:
             self._progress("load")
-            with self._asked({"ask": "load"}, Loaded) as (answer, out):
-                tables = {name: read_result(out / f"table-{i}", "load") for i, name in enumerate(answer.tables)}
+            with self._asked({"ask": "load", "known": _ids(known or {})}, Loaded) as (answer, out):
+                tables = _received(out, "table", "load", answer.tables, known or {})
             if self._cache:
                 self._cache.keep_tables(tables, answer.files.get("load", []))
         if check:
@@ -201,16 +205,21 @@ class Pipeline:
             features=tuple(answer.features),
         )
 
-    def prepared(self, tables: Tables) -> dict[str, dict[str, pd.DataFrame]]:
-        """Stage → the tables after it, for `validate` and `preprocess` as far as there are such stages. Raises PipelineError."""
+    def prepared(self, tables: Tables, *, known: Mapping[str, Known] | None = None) -> dict[str, dict[str, pd.DataFrame]]:
+        """Stage → the tables after it, for `validate` and `preprocess` as far as there are such stages.
+
+        A table with the content of one of `known` (by stage) is that one, and doesn't come over. Raises PipelineError.
+        """
+        known = known or {}
+        ids = {stage: _ids(there) for stage, there in known.items()}
         self._taken_apart()
         self._progress("validate and preprocess")
         with (
             self._inputs.request() as given,
-            self._asked({"ask": "prepared", "tables": given.put_tables(tables)}, Prepared) as (answer, out),
+            self._asked({"ask": "prepared", "tables": given.put_tables(tables), "known": ids}, Prepared) as (answer, out),
         ):
             return {
-                stage: {name: read_result(out / f"{stage}-{number}", stage) for number, name in enumerate(names)}
+                stage: _received(out, stage, stage, names, known.get(stage, {}))
                 for stage, names in answer.prepared.items()
                 if stage in ("validate", "preprocess")
             }
@@ -315,6 +324,28 @@ class Pipeline:
                 if (spent := _SPENT.get()) is not None:
                     spent.update(answer.ran)
             yield answer, out
+
+
+def known_tables(tables: Tables) -> dict[str, tuple[str, pd.DataFrame]]:
+    """Tables with the ids of their content, for `load` and `prepared`; those that can't be written are left out."""
+    known = {}
+    for name, table in tables.items():
+        with contextlib.suppress(frames.Unwritable):
+            known[name] = (frames.content_id(frames.encode(table)), table)
+    return known
+
+
+def _ids(known: Known) -> dict[str, str]:
+    return {name: content for name, (content, _) in known.items()}
+
+
+def _received(out: Path, prefix: str, stage: str, names: Sequence[str], known: Known) -> dict[str, pd.DataFrame]:
+    """The tables an answer names: from their files, or those that were known; a stage may have changed only what it got."""
+    tables = {}
+    for number, name in enumerate(names):
+        path = out / f"{prefix}-{number}"
+        tables[name] = known[name][1] if name in known and not path.exists() else read_result(path, stage)
+    return tables
 
 
 def check_tables(contract: Contract, tables: Mapping[str, pd.DataFrame]) -> None:

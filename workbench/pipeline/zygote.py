@@ -41,8 +41,8 @@ else:
         return module
 
     # What others of them import comes first.
-    _frames, stages, asks = _sibling("frames"), _sibling("stages"), _sibling("asks")
-    opened, preloading, recalled = _sibling("opened"), _sibling("preloading"), _sibling("recalled")
+    _frames, recalled, stages = _sibling("frames"), _sibling("recalled"), _sibling("stages")
+    asks, opened, preloading = _sibling("asks"), _sibling("opened"), _sibling("preloading")
     coverage = _sibling("coverage")
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36

@@ -29,10 +29,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from workbench.errors import PipelineError
 from workbench.findings import Finding, Measurement, Severity
-from workbench.gates.facts import Audit, Floats, Ints, Mask
-from workbench.gates.leakage.refits import UP, cheapest_fold, difference
+from workbench.gates.facts import Audit, Ints, Mask
+from workbench.gates.leakage.refits import UP, cheapest_fold, read_by_model
 from workbench.gates.rule import NotApplicable, NotExercised, Rule
 from workbench.pipeline.asof import entity_keys
 from workbench.pipeline.redraw import put, redraw
@@ -78,7 +77,7 @@ def check(audit: Audit) -> Iterable[Finding]:
     if not moved:
         return
     trembling = {one.column for one in _compared(audit, rows, audit.tables, np.arange(len(audit.frame)), columns, "")}
-    read = _read_by_the_model(audit, sorted({c for c, _ in moved if c is not None and c not in audit.features} - trembling))
+    read = read_by_model(audit, sorted({c for c, _ in moved if c is not None and c not in audit.features} - trembling))
     for one in moved.values():
         if one.column not in trembling and (one.column is None or one.column in audit.features or one.column in read):
             yield _finding(audit, one.column, one.what, one.rows, one.of, "change" if one.column else "leave the feature frame")
@@ -238,24 +237,6 @@ def _rebuilt(audit: Audit, rows: _Rows, tables: Mapping[str, pd.DataFrame]) -> p
         raise NotExercised("the features stage gave no frame in the changed world")
     again = _numbered(frame, list(audit.contract.prediction.entity))
     return frame.assign(**{"\0there": 1.0}).set_axis(again, axis=0).reindex(rows.keys).reset_index(drop=True)
-
-
-def _read_by_the_model(audit: Audit, columns: list[str]) -> frozenset[str]:
-    """Those of the columns that fit or predict turn out to read: without them it fails, or predicts something else."""
-    index = cheapest_fold(audit)
-    fold = audit.folds[index]
-    base = audit.base.fold_runs[index].raw
-    read = set()
-    for name in columns:
-        try:
-            run = audit.pipeline.run(audit.tables, until="predict", frame=audit.frame.drop(columns=[name]), folds=[fold])
-        except PipelineError:
-            read.add(name)
-            continue
-        apart: Floats = difference(base, run.fold_runs[0].raw)
-        if float(apart.max(initial=0.0)) > 0:
-            read.add(name)
-    return frozenset(read)
 
 
 def _finding(audit: Audit, column: str | None, what: str, count: int, of: int, verb: str) -> Finding:

@@ -42,6 +42,7 @@ from workbench.errors import PipelineError
 from workbench.findings import Finding, Location, MovedCell, Rows, Severity, Text
 from workbench.gates.attribution import Attribution, Read
 from workbench.gates.comparison import Reference, judged_columns, unlisted_columns
+from workbench.gates.leakage.refits import read_by_model
 from workbench.gates.outcome import Outcome
 from workbench.gates.probes import Build, Probe
 from workbench.gates.rule import NotApplicable, NotExercised, Rule
@@ -106,6 +107,7 @@ def explored(audit: Audit) -> Explored:
             location=audit.location("features"),
             mentioned=audit.mentioned("features"),
             progress=audit.progress,
+            read_by_model=lambda columns: _read_by_model(audit, columns),
         )
 
     seen = audit.once("explored", compute)
@@ -134,8 +136,10 @@ def explore(
     location: Location | None = None,
     mentioned: frozenset[str] = frozenset(),
     progress: Callable[[str], None] | None = None,
+    read_by_model: Callable[[list[str]], frozenset[str]] = lambda columns: frozenset(),
 ) -> Explored:
-    """`frame` is the result of `build(tables)`; `quick` runs two worlds only; `mentioned` are names that the code says.
+    """`frame` is the result of `build(tables)`; `quick` runs two worlds only; `mentioned` are names that the code says;
+    `read_by_model` says which columns the model reads though the contract doesn't list them.
 
     Raises NotExercised where there is no feature to look at.
     """
@@ -152,7 +156,8 @@ def explore(
     outcome = probe.explore(_first_tests(contract, frame, folds), quick=quick)
     if not reference.stable_rows:
         raise NotExercised("two runs on the same tables gave different rows; make the features stage deterministic")
-    words = _Words(contract, probe, outcome, frozenset(judged), location)
+    read = read_by_model([column for column in unlisted if column in outcome.hits or column in reference.unstable])
+    words = _Words(contract, probe, outcome, frozenset(judged) | read, location)
     reads = Attribution(probe, mentioned).explain(outcome.hits)
     findings = [*words.unstable(), *words.moved(reads), *words.rows()]
     failed = any(finding.severity is Severity.ERROR for finding in findings)
@@ -161,6 +166,14 @@ def explore(
         outcome.reasons.append("every feature is constant: none could move")
     reason = "" if failed else "; ".join(outcome.reasons)
     return Explored(reference, outcome, reads, [*findings, *words.label(), *words.constant(constant), *words.unseen()], reason)
+
+
+def _read_by_model(audit: Audit, columns: list[str]) -> frozenset[str]:
+    """Of columns that aren't listed as features, those that matter all the same."""
+    try:
+        return read_by_model(audit, columns)
+    except NotExercised:  # nothing can be fitted, hence nothing reads them; the split's own rules say so
+        return frozenset()
 
 
 def _first_tests(contract: Contract, frame: pd.DataFrame, folds: Sequence[Fold]) -> list[int]:

@@ -2,7 +2,8 @@
 
 **What it does.** Looks at which files, sockets and programs the stages after `load` opened during the base run, as the
 interpreter's audit hook saw it, and whether they, or a module while it was imported, called `load` or what `load` is made of, or
-use a table that `load`'s module keeps in a global. Code, the libraries' own files and the scratch directory are left aside.
+use a table that a module keeps in a global and that is a source by its content. Code, the libraries' own files and the scratch
+directory are left aside.
 
 **Why it is bad.** What a stage fetches itself is outside the as-of world: no gate can change it, so no gate can see that it
 holds the future. A saved scaler, a cached frame or a label file read in `fit` goes unnoticed by every other rule.
@@ -19,7 +20,7 @@ holds the future. A saved scaler, a cached frame or a label file read in `fit` g
         return {…, "history": pd.read_parquet("data/history.parquet")}
 
 **How it can be wrong.** A small settings file of the workspace (TOML, YAML, JSON, INI) is a warning only. Files that a library
-reads in native code are not seen. Tables of constants in `load`'s module may be used anywhere, up to a hundred rows.
+reads in native code are not seen. Tables of constants in globals may be used anywhere.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -174,6 +174,32 @@ def fitted(audit: Audit, index: int, frame: pd.DataFrame, until: Literal["fit", 
 def _fit(audit: Audit, fold: Fold, frame: pd.DataFrame, until: Literal["fit", "predict"], index: int) -> FoldRun:
     asked = probe(audit, index) if until == "predict" else None
     return audit.pipeline.run(audit.tables, until=until, frame=frame, folds=[fold], probe=asked).fold_runs[0]
+
+
+def read_by_model(audit: Audit, columns: Sequence[str]) -> frozenset[str]:
+    """Those of the columns that fit or predict turn out to read: with other values in them it fails, or predicts otherwise.
+
+    All of them where the fold can't be fitted again at all. Raises NotExercised where there is no fold to fit.
+    """
+    if not columns:
+        return frozenset()
+    index = cheapest_fold(audit)
+    try:
+        before, floor = alone(audit, index), noise(audit, index)
+    except PipelineError:
+        return frozenset(columns)
+    turned = np.random.default_rng(37).permutation(len(audit.frame))
+    read = set()
+    for name in columns:
+        other = audit.frame[name].take(turned).set_axis(audit.frame.index)
+        try:
+            after = _fit(audit, audit.folds[index], audit.frame.assign(**{name: other}), "predict", index)
+        except PipelineError:
+            read.add(name)
+            continue
+        if moved(before.raw, after.raw, floor).any():
+            read.add(name)
+    return frozenset(read)
 
 
 def shift(before: Values, after: Values) -> Floats:

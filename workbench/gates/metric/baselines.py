@@ -128,5 +128,7 @@ def _newest(times: Any, labels: Floats, entity: Ints, past: Ints, rows: Ints) ->
 
 def _entities(audit: Audit) -> Ints:
     names = list(audit.contract.prediction.entity)
+    if not names:  # one series
+        return np.zeros(len(audit.frame), dtype="int64")
     codes: Ints = audit.frame.groupby(names, sort=False, dropna=False, observed=True).ngroup().to_numpy(dtype="int64")
     return codes

@@ -3,7 +3,8 @@
 **What it does.** Measures how much of the target each feature tells alone, on values it was not learnt from, and warns from 95
 % of the ranks' variance (or 90 % of the errors that guessing makes) on. Small samples are held against permuted targets, the
 best of all features at a time, so that many features don't make one of them look strong. In a problem with time, features that
-the features gate proved blind to the future are left alone.
+the features gate proved blind to the future are left alone. Where nothing shows that a feature is known beforehand, 99.5 % and
+more are an error.
 
 **Why it is bad.** It needn't be. But a feature so strong deserves the question when it is written: target proxies with a little
 noise (an invoice, a follow-up, a correction) look exactly like this, and no statistics can tell the two apart.
@@ -16,7 +17,7 @@ noise (an invoice, a follow-up, a correction) look exactly like this, and no sta
 
     features = ["age", "diagnosis", "days_in_hospital_last_time"]
 
-**How it can be wrong.** An honest strong feature is warned about as well; answer the question once, in a waiver.
+**How it can be wrong.** An honest strong feature is pointed at as well; answer the question once, in a waiver.
 """
 
 from __future__ import annotations
@@ -34,8 +35,12 @@ if TYPE_CHECKING:
     from workbench.gates.audit import Audit
 
 
+NEARLY_ALL = 0.995
+"""Told so much by one feature, and nothing shows that it is known beforehand: an error."""
+
+
 def check(audit: Audit) -> Iterable[Finding]:
-    """Yields one warning per feature."""
+    """Yields one finding per feature."""
     seen = sample(audit)
     audit.probed(len(seen.columns), "features")
     for name, relation in seen.relations.items():
@@ -46,7 +51,7 @@ def check(audit: Audit) -> Iterable[Finding]:
         where = standing(audit, name)
         yield Finding(
             rule=rule.id,
-            severity=Severity.WARNING,
+            severity=Severity.ERROR if where == "unseen" and relation.told >= NEARLY_ALL else Severity.WARNING,
             stage="features",
             column=name,
             rows=relation.rows,

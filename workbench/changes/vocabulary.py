@@ -1,0 +1,204 @@
+"""Whether changed code says anything that it didn't say before, or that can mean something else elsewhere.
+
+A refactor says the same in another arrangement: its constants, operators, columns, methods and branches were all there. What
+runs equally on today's data but says something new (another bound, a later date, one more method) may differ on tomorrow's.
+Reads syntax only; which parts of the code changed is told by the caller.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from workbench.changes.code import Module, call_name, dotted
+from workbench.changes.idioms import opaque_signs
+from workbench.changes.model import word_set
+
+# What a refactor may add: containers, copies, and saying what goes on.
+_HARMLESS = word_set("""
+    list dict tuple len enumerate zip range print append extend items keys copy assign loc to_numpy columns
+    shape getLogger debug info warning error __name__ format logging Any Final cast
+""")
+_SAYING = word_set("print debug info warning error exception getLogger")
+_ELSEWHERE = word_set("""
+    os time random secrets uuid socket platform locale getpass tempfile threading multiprocessing concurrent asyncio
+    signal resource shutil glob sched select sys builtins inspect gc importlib ctypes weakref contextvars warnings
+""")
+_PATH_WORDS = frozenset({"join", "dirname", "basename"})
+_LOOKING_AROUND = word_set("""
+    exists is_file is_dir glob rglob iterdir cwd home stat st_mtime st_ctime st_size now today utcnow localtime
+    getsize getmtime cpu_count hostname version __version__ platform environ
+""")
+_DUNDER = re.compile(r"__\w+__")
+_FINE_DUNDERS = frozenset({"__name__", "__init__", "__future__", "__file__", "__post_init__"})
+_LIKE = {ast.Lt: "strict", ast.Gt: "strict", ast.LtE: "loose", ast.GtE: "loose"}
+_BRANCHES = (ast.If, ast.IfExp, ast.While, ast.Match)
+_SHAPES = (
+    ast.Break, ast.Continue, ast.Try, ast.With, ast.Yield, ast.YieldFrom, ast.Await, ast.Slice, ast.Delete, ast.Assert, ast.Raise,
+    ast.NamedExpr,
+)  # fmt: skip
+
+Token = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class ChangedPart:
+    """A changed part of a module on both sides; no nodes on the side on which it isn't there."""
+
+    before: Sequence[ast.stmt]
+    after: Sequence[ast.stmt]
+    old: Module | None
+    new: Module | None
+    name: str
+
+
+def new_words(parts: Sequence[ChangedPart]) -> list[str]:
+    """What the result says that the base did not, in words; empty where all of it was there before.
+
+    A part may say what it said itself, and what another changed part no longer says; a new one what those said that name it.
+    """
+    come = {part.name for part in parts if not part.before}
+    said = [(_tokens(part.before, part.old, come), _tokens(part.after, part.new, come)) for part in parts]
+    moved = {token for before, after in said for token in before - after}
+    gained: set[Token] = set()
+    for part, (_, after) in zip(parts, said):
+        gained |= after - moved - _known(part, parts, {id(one): before for one, (before, _) in zip(parts, said)})
+    return sorted(f"{what} {text}".strip() for what, text in gained if not (what == "word" and text in _HARMLESS))
+
+
+def _known(part: ChangedPart, parts: Sequence[ChangedPart], before: Mapping[int, set[Token]]) -> set[Token]:
+    """What a part said before; for a new one, what was said by the parts that name it now."""
+    seen, ahead, known = {id(part)}, [part], set[Token]()
+    while ahead:
+        here = ahead.pop()
+        if here.before:
+            known |= before[id(here)]
+            continue
+        namers = [one for one in parts if id(one) not in seen and any(here.name in _named(node) for node in one.after)]
+        seen.update(map(id, namers))
+        ahead += namers
+    return known
+
+
+def _named(node: ast.AST) -> set[str]:
+    words = (inner for inner in ast.walk(node) if isinstance(inner, ast.Name | ast.Attribute))
+    return {word.id if isinstance(word, ast.Name) else word.attr for word in words}
+
+
+def unsure(parts: Sequence[ChangedPart]) -> list[str]:
+    """What in the changed code can behave differently elsewhere or can't be followed, in words, on either side."""
+    found: dict[str, None] = {}
+    for part in parts:
+        for nodes, module in ((part.before, part.old), (part.after, part.new)):
+            shared = frozenset(module.bindings) if module else frozenset()
+            for reason in opaque_signs(nodes, shared):
+                found.setdefault(reason)
+            for node in nodes:
+                for inner in ast.walk(node):
+                    for reason in _unsure(inner, module):
+                        found.setdefault(reason)
+    return list(found)
+
+
+def _unsure(node: ast.AST, module: Module | None) -> Iterator[str]:
+    if isinstance(node, ast.Global | ast.Nonlocal):
+        yield "changes names outside of its function"
+    if isinstance(node, ast.AsyncFunctionDef | ast.AsyncFor | ast.AsyncWith | ast.Await):
+        yield "runs asynchronously"
+    if isinstance(node, ast.Attribute | ast.Name):
+        word = node.attr if isinstance(node, ast.Attribute) else node.id
+        if word in _LOOKING_AROUND:
+            yield f"looks at what is around it (`{word}`)"
+        if _DUNDER.fullmatch(word) and word not in _FINE_DUNDERS:
+            yield f"uses `{word}`"
+    if isinstance(node, ast.Name) and module is not None:
+        for source, _ in module.bindings.get(node.id, ()):
+            if source.partition(".")[0] in _ELSEWHERE - {"os"}:
+                yield f"uses `{source}`, which can answer differently elsewhere"
+    if isinstance(node, ast.Attribute):
+        words = dotted(node)
+        if words[:1] == ["os"] and len(words) > 1 and words[1] != "path":
+            yield f"uses `{'.'.join(words)}`"
+        if words[:2] == ["os", "path"] and len(words) > 2 and words[2] not in _PATH_WORDS:
+            yield f"uses `{'.'.join(words)}`"
+
+
+def _tokens(nodes: Iterable[ast.stmt], module: Module | None, come: set[str]) -> set[Token]:
+    """What code says: words, constants, operators and branches; names of its own don't count."""
+    bindings = module.bindings if module else {}
+    found: set[Token] = set()
+    for node in nodes:
+        own = _own_names(node) - set(bindings)
+        unspoken = {id(word) for inner in ast.walk(node) for word in _spoken(inner)}
+        for inner in ast.walk(node):
+            if id(inner) not in unspoken:
+                found |= set(_token(inner, own, bindings, come))
+    return found
+
+
+def _token(node: ast.AST, own: set[str], bindings: Mapping[str, object], come: set[str]) -> Iterator[Token]:
+    if isinstance(node, ast.Constant):
+        yield ("word", node.value) if isinstance(node.value, str) else ("constant", repr(node.value))
+    elif isinstance(node, ast.Attribute):
+        words = dotted(node)
+        if not (node.attr in come and len(words) == 2 and words[0] in bindings):
+            yield ("word", node.attr)
+    elif isinstance(node, ast.Name):
+        if node.id in bindings:
+            for _, name in sorted(bindings[node.id], key=repr):  # type: ignore[call-overload]
+                if name is not None and name not in come:
+                    yield ("word", name)
+        elif node.id not in own and node.id not in come:
+            yield ("word", node.id)
+    elif isinstance(node, ast.Call):
+        yield from _call_tokens(node, own, come)
+    elif isinstance(node, ast.BinOp | ast.AugAssign | ast.UnaryOp):
+        if not isinstance(node.op, ast.Not):
+            yield ("operator", type(node.op).__name__)
+    elif isinstance(node, ast.BoolOp):
+        yield ("operator", type(node.op).__name__)
+    elif isinstance(node, ast.Compare):
+        yield from (("comparison", _LIKE.get(type(op), type(op).__name__)) for op in node.ops)
+    elif isinstance(node, ast.comprehension):
+        yield from (("branch", "") for _ in node.ifs)
+    elif isinstance(node, _BRANCHES):
+        yield ("branch", "")
+    elif isinstance(node, _SHAPES):
+        yield ("statement", type(node).__name__)
+
+
+def _call_tokens(node: ast.Call, own: set[str], come: set[str]) -> Iterator[Token]:
+    named = isinstance(node.func, ast.Name)
+    for keyword in node.keywords:
+        if keyword.arg is None:
+            yield ("call", "with `**`")
+        elif not (named and call_name(node) in come):
+            yield ("word", keyword.arg)
+    if named and call_name(node) in own:
+        yield ("call", "of a name of its own")
+    if not isinstance(node.func, ast.Name | ast.Attribute):
+        yield ("call", "of something computed")
+
+
+def _spoken(node: ast.AST) -> Iterator[ast.AST]:
+    """The text in what is only said: log lines."""
+    if isinstance(node, ast.Call) and call_name(node) in _SAYING:
+        yield from (
+            inner for argument in node.args for inner in ast.walk(argument)
+            if isinstance(inner, ast.Constant) and isinstance(inner.value, str)
+        )  # fmt: skip
+
+
+def _own_names(node: ast.AST) -> set[str]:
+    """Names that a statement binds anywhere inside: variables, parameters, functions."""
+    found = set()
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store | ast.Del):
+            found.add(inner.id)
+        elif isinstance(inner, ast.arg):
+            found.add(inner.arg)
+        elif isinstance(inner, ast.FunctionDef | ast.ClassDef | ast.ExceptHandler) and inner.name:
+            found.add(inner.name)
+    return found

@@ -1,0 +1,96 @@
+"""Many cutoffs in one run where pulses leave no trace: values change for a while, further apart than features remember.
+
+Cells that change places within a pulse leave a window's mean as it is, and so a look-ahead that is the window itself, on few
+rows, isn't seen (`pulses.py`). What a feature remembers of a pulse, however, says how long its windows are: strikes are put that
+far apart and a little further, at other times for each entity, and the rows shortly before each have to stay. What moves there is
+a suspicion, to be confirmed by one global cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from workbench.gates.comparison import Comparison, Reference
+from workbench.gates.pulses import Echoes
+from workbench.pipeline.asof import entity_keys
+
+_WANTED, _FEWEST = 6, 3
+"""Strikes that there should be room for, and below which they aren't worth a run."""
+_TURN = 0.618
+"""By which part of a gap the strikes of the next entity come later: never twice the same."""
+_EVERYWHERE = 0.2
+"""Where more than this share of the rows that should rest has moved, the feature remembers more than pulses have shown, or
+depends on other entities: it isn't judged here."""
+
+
+@dataclass(frozen=True)
+class Strikes:
+    """Instants (int64 ns, sorted) after each of which cells have other values for `width` ns; for an entity they come later by
+    its `shift` (ns) in `owners`. `memory` says for how long (ns) each column may move after one."""
+
+    instants: np.ndarray
+    width: int
+    owners: pd.DataFrame
+    memory: dict[str, int]
+
+
+def strikes(
+    times: np.ndarray,
+    step: int,
+    margin: int,
+    echoes: Mapping[str, np.ndarray | None],
+    reference: Reference,
+    entity: Sequence[str],
+) -> Strikes | None:
+    """Strikes over the distinct prediction times (sorted ns).
+
+    None where no column's memory is known to end, or where there is no room.
+    """
+    width = 2 * step
+    memory = {
+        column: int(np.flatnonzero(echo)[-1] + margin) * step + width
+        for column, echo in echoes.items()
+        if echo is not None and echo.any()
+    }
+    if not memory:
+        return None
+    rows = reference.rows
+    told = rows.label_known != np.iinfo(np.int64).max
+    ahead = max(step, int(np.median((rows.label_known - rows.predicted)[told]))) if told.any() else step
+    room = (int(times[-1]) - int(times[0])) // _WANTED - ahead
+    # Short memories are judged by pulses nearly everywhere; strikes are there for the longest that leaves room for them.
+    gap = max((length for length in memory.values() if length <= room), default=min(memory.values())) + ahead
+    instants = np.arange(int(times[0]) + step, int(times[-1]) + gap, gap, dtype=np.int64)
+    if len(instants) < _FEWEST:
+        return None
+    owners = reference.frame[list(entity)].drop_duplicates(ignore_index=True)
+    turns = (np.arange(len(owners)) * _TURN) % 1.0
+    owners = owners.assign(shift=(turns * gap // step).astype(np.int64) * step)
+    return Strikes(instants, width, owners, {column: length for column, length in memory.items() if length + ahead <= gap})
+
+
+def listen(reference: Reference, seen: Comparison, struck: Strikes) -> Echoes:
+    """Judges the columns whose memory is short enough: the rows that rest between a memory's end and the next strike."""
+    predicted = reference.rows.predicted
+    usable = predicted != np.iinfo(np.int64).max
+    names = [column for column in struck.owners.columns if column != "shift"]
+    shifts = pd.Series(struck.owners["shift"].to_numpy(), index=entity_keys(struck.owners, names))
+    local = predicted - shifts.reindex(reference.entities).to_numpy(dtype=np.int64)
+    place = np.searchsorted(struck.instants, local, side="left") - 1
+    since = np.where(place >= 0, local - struck.instants[np.maximum(place, 0)], np.iinfo(np.int64).max)
+    result = Echoes({}, {})
+    for column, memory in struck.memory.items():
+        rests = usable & (since > memory)
+        moved = np.zeros(len(predicted), dtype=bool)
+        moved[seen.moved.get(column, np.empty(0, dtype=np.int64))] = True
+        odd = np.flatnonzero(moved & rests)
+        if column in reference.unstable or len(odd) > _EVERYWHERE * rests.sum():
+            continue
+        result.judged[column] = len(np.unique(place[rests]))
+        if len(odd):
+            result.suspects[column] = [int(at) for at in dict.fromkeys(predicted[odd].tolist())]
+    return result
