@@ -98,7 +98,9 @@ def test_what_is_summed_over_a_pulse_comes_out_the_same() -> None:
     given = shop.tables()
     known = known_times(shop.contract(), given)
     instants = np.array([pd.Timestamp("2024-02-01").value, pd.Timestamp("2024-03-01").value])
-    after = pulsed(given, known, instants, 5 * 86_400 * 10**9, 1)["sales"]
+    world, felt = pulsed(given, known, instants, 5 * 86_400 * 10**9, 1)
+    after = world["sales"]
+    assert felt.all()
     before = given["sales"]
     assert not after["units"].equals(before["units"])
     assert after["price"].equals(before["price"])  # known always

@@ -248,11 +248,24 @@ def test_pulses_change_short_stretches_and_nothing_between() -> None:
     tables = shop.tables(stores=2, days=40)
     known = known_times(shop.contract(), tables)
     instants = np.array([at("2024-01-20"), at("2024-02-05")])
-    world = pulsed(tables, known, instants, 2 * DAY, 1)
+    world, _ = pulsed(tables, known, instants, 2 * DAY, 1)
     changed = world["sales"]["units"] != tables["sales"]["units"]
     days = sorted(tables["sales"]["date"][changed].dt.strftime("%m-%d").unique())
     assert days == ["01-20", "01-21", "02-05", "02-06"]
     assert world["sales"]["price"].equals(tables["sales"]["price"])
+
+
+def test_rows_that_are_an_entity_each_trade_with_one_another_and_a_pulse_with_one_row_is_not_felt() -> None:
+    tables = shop.tables(stores=2, days=40)
+    sales = tables["sales"].assign(store=[f"S{number}" for number in range(len(tables["sales"]))])
+    alone = sales[(sales["date"] != "2024-02-05") | (sales["date"].duplicated())]
+    tables = {**tables, "sales": alone.reset_index(drop=True)}
+    known = known_times(shop.contract(), tables)
+    instants = np.array([at("2024-01-20"), at("2024-02-05")])
+    world, felt = pulsed({"sales": tables["sales"]}, known, instants, DAY, 1)
+    changed = world["sales"]["units"] != tables["sales"]["units"]
+    assert sorted(tables["sales"]["date"][changed].dt.strftime("%m-%d").unique()) == ["01-20"]
+    assert felt.tolist() == [True, False]
 
 
 # Redrawing ------------------------------------------------------------------------------------------------------------------

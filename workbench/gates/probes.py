@@ -277,7 +277,7 @@ class Probe:
     def _pulsed(self, train: Pulses, outcome: Outcome) -> tuple[dict[str, int], dict[str, list[int]]]:
         """Finds look-aheads on few rows: before how many pulses each column could be looked at, and suspicious moments."""
         self.progress(f"features: {len(train.instants)} pulses")
-        changed = worlds.pulsed(self.tables, self.known, train.instants, train.width, self.seed + self.runs)
+        changed, felt = worlds.pulsed(self.tables, self.known, train.instants, train.width, self.seed + self.runs)
         self.runs += 1
         try:
             seen = self.reference.compare(self._built(changed), Cut(int(self.times[-1])))
@@ -286,7 +286,7 @@ class Probe:
             return {}, {}
         if train.sparse:
             outcome.echoes = outcome.echoes or pulses.echoes(self.reference, seen, train)
-        heard = pulses.listen(self.reference, seen, train, outcome.echoes)
+        heard = pulses.listen(self.reference, seen, train, outcome.echoes, felt)
         outcome.cohorts += max(heard.judged.values(), default=0)
         return heard.judged, {column: moments for column, moments in heard.suspects.items() if column not in outcome.hits}
 

@@ -140,8 +140,15 @@ def _snapped(places: Sequence[int], gap: int, noted: np.ndarray) -> list[int]:
     return moved
 
 
-def listen(reference: Reference, seen: Comparison, pulses: Pulses, known_echoes: Mapping[str, np.ndarray | None]) -> Echoes:
-    """Judges every column of the reference; `known_echoes` (from `echoes`) says where each may rightly move."""
+def listen(
+    reference: Reference,
+    seen: Comparison,
+    pulses: Pulses,
+    known_echoes: Mapping[str, np.ndarray | None],
+    felt: np.ndarray,
+) -> Echoes:
+    """Judges every column of the reference; `known_echoes` (from `echoes`) says where each may rightly move, `felt` (bool) by
+    which pulses any cell was changed at all."""
     predicted = reference.rows.predicted
     usable = predicted != np.iinfo(np.int64).max
     origin = int(predicted[usable].min())
@@ -162,7 +169,9 @@ def listen(reference: Reference, seen: Comparison, pulses: Pulses, known_echoes:
             result.judged[column] = 0
             continue
         reached = _reached(struck, _wider(echo, 0, pulses.wider) if pulses.wider else echo)
-        result.judged[column] = int((~reached[before] & (there[before] | (pulses.instants > predicted[usable].max()))).sum())
+        result.judged[column] = int(
+            (felt & ~reached[before] & (there[before] | (pulses.instants > predicted[usable].max()))).sum()
+        )
         moved = seen.moved.get(column)
         if moved is None:
             continue

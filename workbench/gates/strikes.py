@@ -22,6 +22,8 @@ _WANTED, _FEWEST = 6, 3
 """Strikes that there should be room for, and below which they aren't worth a run."""
 _TURN = 0.618
 """By which part of a gap the strikes of the next entity come later: never twice the same."""
+_EVENTS = 0.3
+"""Entities per row of the frame from which rows are events rather than series."""
 _EVERYWHERE = 0.2
 """Where more than this share of the rows that should rest has moved, the feature remembers more than pulses have shown, or
 depends on other entities: it isn't judged here."""
@@ -48,7 +50,7 @@ def strikes(
 ) -> Strikes | None:
     """Strikes over the distinct prediction times (sorted ns).
 
-    None where no column's memory is known to end, or where there is no room.
+    None where no feature seems to be a window, or where there is no room.
     """
     width = 2 * step
     memory = {
@@ -56,21 +58,29 @@ def strikes(
         for column, echo in echoes.items()
         if echo is not None and echo.any()
     }
-    if not memory:
+    windows = [memory[column] for column in memory if _edges(echoes[column]) > 1]
+    if not windows:
         return None
     rows = reference.rows
     told = rows.label_known != np.iinfo(np.int64).max
     ahead = max(step, int(np.median((rows.label_known - rows.predicted)[told]))) if told.any() else step
     room = (int(times[-1]) - int(times[0])) // _WANTED - ahead
-    # Short memories are judged by pulses nearly everywhere; strikes are there for the longest that leaves room for them.
-    gap = max((length for length in memory.values() if length <= room), default=min(memory.values())) + ahead
+    # Lags are judged by pulses nearly everywhere; strikes are there for the longest window that leaves room for them.
+    gap = max((length for length in windows if length <= room), default=min(windows)) + ahead
     instants = np.arange(int(times[0]) + step, int(times[-1]) + gap, gap, dtype=np.int64)
     if len(instants) < _FEWEST:
         return None
-    owners = reference.frame[list(entity)].drop_duplicates(ignore_index=True)
+    owners = reference.frame[list(entity)].drop_duplicates(ignore_index=True) if entity else reference.frame.iloc[:1, :0]
+    if len(owners) > _EVENTS * len(reference.frame):  # each row is an entity: what it looks back on are others
+        owners = owners.iloc[:1, :0]
     turns = (np.arange(len(owners)) * _TURN) % 1.0
     owners = owners.assign(shift=(turns * gap // step).astype(np.int64) * step)
     return Strikes(instants, width, owners, {column: length for column, length in memory.items() if length + ahead <= gap})
+
+
+def _edges(echo: np.ndarray | None) -> int:
+    """In how many separate pieces an echo comes: one for a lag, two for the ends of a window."""
+    return 0 if echo is None else int((np.diff(np.concatenate([[0], echo.astype(np.int8)])) == 1).sum())
 
 
 def listen(reference: Reference, seen: Comparison, struck: Strikes) -> Echoes:
@@ -78,8 +88,10 @@ def listen(reference: Reference, seen: Comparison, struck: Strikes) -> Echoes:
     predicted = reference.rows.predicted
     usable = predicted != np.iinfo(np.int64).max
     names = [column for column in struck.owners.columns if column != "shift"]
-    shifts = pd.Series(struck.owners["shift"].to_numpy(), index=entity_keys(struck.owners, names))
-    local = predicted - shifts.reindex(reference.entities).to_numpy(dtype=np.int64)
+    local = predicted
+    if names:
+        shifts = pd.Series(struck.owners["shift"].to_numpy(), index=entity_keys(struck.owners, names))
+        local = predicted - shifts.reindex(reference.entities).to_numpy(dtype=np.int64)
     place = np.searchsorted(struck.instants, local, side="left") - 1
     since = np.where(place >= 0, local - struck.instants[np.maximum(place, 0)], np.iinfo(np.int64).max)
     result = Echoes({}, {})

@@ -153,14 +153,16 @@ def poisoned(
 
 def pulsed(
     tables: Mapping[str, pd.DataFrame], known: KnownTimes, instants: np.ndarray, width: int, seed: int
-) -> dict[str, pd.DataFrame]:
-    """The tables with cells changed places among those that become known within `width` ns after each of the (sorted) `instants`.
+) -> tuple[dict[str, pd.DataFrame], np.ndarray]:
+    """The tables with cells changed places among those that become known within `width` ns after each of the (sorted) `instants`,
+    and after which of these (bool) any did.
 
-    Values move between rows of the same entity and the same pulse only, all columns that are known at the same time together:
+    Values move between rows of the same entity and the same pulse, all columns that are known at the same time together:
     what is counted, summed, averaged or ranked over more than the pulse comes out the same, so that a feature's memory of a
-    pulse ends where its window does, even where it looks back on everything. Keys, clocks and what is always known stay.
+    pulse ends where its window does, even where it looks back on everything. Rows that are their entity's only ones in a pulse
+    change places with one another. Keys, clocks and what is always known stay.
     """
-    world = {}
+    world, felt = {}, np.zeros(len(instants), dtype=bool)
     for name, table in tables.items():
         clock = known.times[name]
         if clock is None or not len(table):
@@ -168,7 +170,7 @@ def pulsed(
             continue
         fixed = {clock, *known.entity, *known.announced[name]}
         owners = pd.factorize(entity_keys(table, [column for column in known.entity if column in table.columns]))[0]
-        orders: dict[int, np.ndarray | None] = {}
+        orders: dict[int, tuple[np.ndarray, np.ndarray] | None] = {}
         changed: dict[str, pd.Series] = {}
         for column in table.columns:
             times = known.cells[name][column]
@@ -177,23 +179,29 @@ def pulsed(
             if id(times) not in orders:
                 rng = np.random.default_rng([seed, zlib.crc32(f"{name}.pulse".encode())])
                 orders[id(times)] = _exchanged(times, instants, width, owners, rng)
-            order = orders[id(times)]
-            if order is not None:
-                changed[column] = table[column].take(order).set_axis(table.index)
+            turned = orders[id(times)]
+            if turned is not None:
+                changed[column] = table[column].take(turned[0]).set_axis(table.index)
+                felt[turned[1]] = True
         world[name] = table.assign(**changed) if changed else table
-    return world
+    return world, felt
 
 
 def _exchanged(
     times: np.ndarray, instants: np.ndarray, width: int, owners: np.ndarray, rng: np.random.Generator
-) -> np.ndarray | None:
-    """From which row each row's cell is taken: turned around within each pulse and owner; None where nothing changes places."""
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """From which row each row's cell is taken, turned around within each pulse and owner, and the pulses where any was; None
+    where nothing changes places."""
     place = np.searchsorted(instants, times, side="left") - 1
     at = np.maximum(place, 0)
     inside = np.flatnonzero((place >= 0) & (times != NEVER) & (times != ALWAYS) & (times - instants[at] <= width))
     if not len(inside):
         return None
-    groups = place[inside] * (int(owners.max()) + 1) + owners[inside]
+    groups = place[inside] * (int(owners.max()) + 2) + owners[inside]
+    # Events are an entity each, and sparse tables have one row of an owner at a time: these trade with one another.
+    _, number, size = np.unique(groups, return_inverse=True, return_counts=True)
+    alone = size[number] == 1
+    groups[alone] = place[inside][alone] * (int(owners.max()) + 2) + int(owners.max()) + 1
     sequence = np.argsort(groups, kind="stable")
     rows, sorted_groups = inside[sequence], groups[sequence]
     starts = np.flatnonzero(np.concatenate([[True], np.diff(sorted_groups) != 0]))
@@ -205,7 +213,7 @@ def _exchanged(
     taken = first + (np.arange(len(rows)) - first + turn) % size
     order = np.arange(len(times))
     order[rows] = rows[taken]
-    return order
+    return order, np.unique(place[rows[taken != np.arange(len(rows))]])
 
 
 def _nothing(series: pd.Series, known: np.ndarray) -> np.ndarray:
