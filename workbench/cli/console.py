@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
@@ -79,3 +81,17 @@ def console_from(
     color = sys.stderr.isatty() and not no_color and not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
     interactive = sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty() and not no_input
     return Console(sys.stdout, sys.stderr, json=json, quiet=quiet, color=color, interactive=interactive)
+
+
+def shared_options() -> argparse.ArgumentParser:
+    """The options of every command, for the subcommands of one: a parent parser that doesn't overwrite what came before."""
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("-C", dest="directory", metavar="DIR", type=Path, default=argparse.SUPPRESS, help="the workspace")
+    for flag, text in (
+        ("--json", "print the result as JSON on stdout"),
+        ("--quiet", "no talk on stderr"),
+        ("--no-color", "no color"),
+        ("--no-input", "never ask; refuse instead"),
+    ):
+        shared.add_argument(flag, action="store_true", default=argparse.SUPPRESS, help=text)
+    return shared

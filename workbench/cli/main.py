@@ -28,6 +28,7 @@ COMMANDS = {
     "rules": "list the rules of the gates, or print a rule's page",
     "run": "the loop: build, deploy, diagnose, fix",
     "classify": "what kind of change this is, and what the policy asks for",
+    "policy": "test the review policy, or explain what it asks of a change",
     "review": "the queue of risky changes: list, show, approve, reject",
     "verify": "every risky change between two revisions carries a valid sign-off, else exit 3",
     "replay": "look at, or re-verify, a recorded session",

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from workbench.changes import Risk, file_diffs
 from workbench.cli.classify import tell_requirement, tell_risks
-from workbench.cli.console import Console
+from workbench.cli.console import Console, shared_options
 from workbench.errors import ExitCode, UsageError
 from workbench.policy import Decision, Requirement
 from workbench.repo import Repo
@@ -126,8 +126,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         action=_ActionOrId, dest="action", metavar="ID|list|show|approve|request-changes|reject|apply",
         help="nothing, or the ID of a change: the review screen",
     )  # fmt: skip
-    shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print the result as JSON on stdout")
+    shared = shared_options()
     actions.add_parser("list", parents=[shared], help="the changes that wait")
     actions.add_parser("show", parents=[shared], help="one change: risks, what is asked, diff").add_argument("id", metavar="ID")
     for name in _VERDICTS:

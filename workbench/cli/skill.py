@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from workbench.cli.console import Console
+from workbench.cli.console import Console, shared_options
 from workbench.errors import ExitCode, UsageError, WorkbenchError
 from workbench.settings import Settings, load_settings
 from workbench.visible import visible
@@ -57,15 +57,7 @@ class CheckedSkills(BaseModel):
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the subcommands."""
     what = parser.add_subparsers(dest="what", metavar="list|run|test|validate|lock", required=True)
-    shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("-C", dest="directory", metavar="DIR", type=Path, default=argparse.SUPPRESS, help="the workspace")
-    for flag, text in (
-        ("--json", "print the result as JSON"),
-        ("--quiet", "no talk on stderr"),
-        ("--no-color", "no color"),
-        ("--no-input", "never ask"),
-    ):
-        shared.add_argument(flag, action="store_true", default=argparse.SUPPRESS, help=text)
+    shared = shared_options()
     what.add_parser("list", parents=[shared], help="the skills, their versions, and whether they may run")
     run_ = what.add_parser("run", parents=[shared], help="run one skill: exit 0 where its answer is yes, 1 where it is no")
     run_.add_argument("name", metavar="NAME")

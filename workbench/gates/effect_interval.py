@@ -18,11 +18,9 @@ from typing import Any
 import numpy as np
 from scipy.stats import norm, t
 
-from workbench.gates.facts import Floats, Ints, Mask
+from workbench.gates.facts import Floats, Ints
 
 Values = np.ndarray[Any, Any]
-Scored = Callable[[Values, Mask | slice], float]
-"""(predictions, which of the rows) → score of these rows, or NaN."""
 
 LEVEL = 0.95
 DRAWS = 1000
@@ -31,16 +29,6 @@ DEAR_DRAWS = 200
 GROUPS = 20
 FEWEST_UNITS = 4
 SEED = 2016
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A difference, its bounds at `LEVEL`, and how they came about, in words."""
-
-    value: float
-    low: float
-    high: float
-    how: str
 
 
 @dataclass(frozen=True)

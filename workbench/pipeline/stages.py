@@ -22,7 +22,6 @@ import numpy as np
 import pandas as pd
 
 ORDER = ("load", "validate", "preprocess", "features", "split", "fit", "predict", "postprocess", "metrics", "serve", "backtest")
-UNTIL = ("features", "split", "fit", "predict", "metrics")
 
 
 class StageFault(Exception):

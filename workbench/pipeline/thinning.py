@@ -145,8 +145,3 @@ def _named_by_key(table: pd.DataFrame, known: KnownTimes, name: str) -> bool:
 def _nameable(column: pd.Series) -> bool:
     whole_or_text = pd.api.types.is_integer_dtype(column.dtype) or pd.api.types.is_string_dtype(column.dtype)
     return bool(whole_or_text) and not isinstance(column.dtype, pd.CategoricalDtype)
-
-
-def changes_rows(known: KnownTimes, cut: Cut, tables: Mapping[str, pd.DataFrame]) -> bool:
-    """Whether any row of any table is wholly unknown at the cut: only then do thinned and thickened worlds differ."""
-    return any(bool((known.earliest(name) > cut.rows(table)).any()) for name, table in tables.items() if len(table))
