@@ -55,9 +55,11 @@ def test_who_waits_is_told_when_it_is_closed(tmp_path: Path) -> None:
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
         while not children.read_text().split():
             assert not waiting.done()
-        one.close()
+        one.end()
         with pytest.raises(PipelineError):
             waiting.result(30)
+        with pytest.raises(PipelineError, match="were ended"):
+            one.run(tables, until="features")
 
 
 def test_stages_run_in_each_thread_are_counted_for_it(tmp_path: Path) -> None:

@@ -138,7 +138,7 @@ def _gates(wanted: Sequence[str], subject: Audit, say: Progress) -> list[_Outcom
             outcomes = [_gate(name, subject, say) for name in worlds]
             outcomes += second.result()
         except (ConfigError, KeyboardInterrupt):
-            subject.pipeline.close()  # what runs beside would have to be waited for
+            subject.pipeline.end()  # what runs beside would have to be waited for
             raise
     return sorted(outcomes, key=lambda outcome: run_order(outcome.name))
 

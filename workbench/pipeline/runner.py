@@ -69,6 +69,7 @@ class Pipeline:
         # What was kept has not run, and what is marked isn't the code that results are kept for.
         self._cache = Cache(settings, contract, self.root, self.code_digest) if cache and not cover else None
         self._hosts: Hosts | None = None
+        self._over = False
         self._inputs = Inputs(lambda: self.hosts.inputs)
         self._progress = progress or (lambda text: None)
         self._counting = threading.Lock()
@@ -85,6 +86,11 @@ class Pipeline:
         self._inputs.forget()
         if hosts is not None:
             hosts.close()
+
+    def end(self) -> None:
+        """Closes it for good: what another thread asks, now or later, fails."""
+        self._over = True
+        self.close()
 
     def keep(self, *given: pd.DataFrame) -> None:
         """Frames that the caller won't change any more: they needn't be written again for each run."""
@@ -107,6 +113,8 @@ class Pipeline:
     @property
     def hosts(self) -> Hosts:
         """The confined processes, one to begin with."""
+        if self._over:
+            raise PipelineError(f"The stages of `{self.contract.name}` were ended.", "run it again")
         if self._hosts is None:
             self._hosts = Hosts(self.settings, self.contract, self.root, self._cover)
         return self._hosts
