@@ -74,6 +74,18 @@ def test_a_whole_window_that_is_too_new_on_one_day_a_month_is_found(days: int, c
     assert [finding.column for finding in found] == column
 
 
+def test_a_window_over_several_entities_costs_no_confirmation() -> None:
+    def district(sales: pd.DataFrame, given: shop.Tables) -> pd.Series:
+        apart = sales["store"].isin(["S00", "S01"])
+        daily = sales.groupby([apart, "date"])["units"].mean().groupby(level=0).transform(lambda s: s.shift(4).rolling(8).mean())
+        return pd.Series(daily.reindex(pd.MultiIndex.from_arrays([apart, sales["date"]])).to_numpy(), index=sales.index)
+
+    stage = Counted({"x": district})
+    given = shop.tables(days=240)
+    seen = explore(shop.contract(), given, stage(given), stage)
+    assert (stage.runs - 1 <= 6, seen.findings, seen.reason) == (True, [], "")
+
+
 def test_only_cells_known_soon_after_a_strike_are_changed_and_each_entity_is_struck_at_its_own_time() -> None:
     from workbench.pipeline.asof import known_times
     from workbench.pipeline.struck import struck

@@ -24,6 +24,7 @@ _TURN = 0.618
 """By which part of a gap the strikes of the next entity come later: never twice the same."""
 _EVENTS = 0.3
 """Entities per row of the frame from which rows are events rather than series."""
+_EXPLAINED = 0.95
 _EVERYWHERE = 0.2
 """Where more than this share of the rows that should rest has moved, the feature remembers more than pulses have shown, or
 depends on other entities: it isn't judged here."""
@@ -94,15 +95,22 @@ def listen(reference: Reference, seen: Comparison, struck: Strikes) -> Echoes:
         local = predicted - shifts.reindex(reference.entities).to_numpy(dtype=np.int64)
     place = np.searchsorted(struck.instants, local, side="left") - 1
     since = np.where(place >= 0, local - struck.instants[np.maximum(place, 0)], np.iinfo(np.int64).max)
+    every = np.sort((struck.instants[:, None] + struck.owners["shift"].to_numpy()[None, :]).ravel())
+    last = np.searchsorted(every, predicted, side="left") - 1
+    after_any = np.where(last >= 0, predicted - every[np.maximum(last, 0)], np.iinfo(np.int64).max)
     result = Echoes({}, {})
     for column, memory in struck.memory.items():
         rests = usable & (since > memory)
         moved = np.zeros(len(predicted), dtype=bool)
         moved[seen.moved.get(column, np.empty(0, dtype=np.int64))] = True
-        odd = np.flatnonzero(moved & rests)
-        if column in reference.unstable or len(odd) > _EVERYWHERE * rests.sum():
+        odd = moved & rests
+        # What only moves after another entity's strikes depends on that entity: it is judged where no strike is remembered.
+        elsewhere = after_any <= memory
+        if odd.any() and elsewhere[odd].mean() > _EXPLAINED and elsewhere[rests].mean() < 0.5:
+            rests, odd = rests & ~elsewhere, odd & ~elsewhere
+        if column in reference.unstable or odd.sum() > _EVERYWHERE * rests.sum():
             continue
         result.judged[column] = len(np.unique(place[rests]))
-        if len(odd):
+        if odd.any():
             result.suspects[column] = [int(at) for at in dict.fromkeys(predicted[odd].tolist())]
     return result
