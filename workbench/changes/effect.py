@@ -101,12 +101,11 @@ class Sides:
     def __enter__(self) -> Sides:
         self._place, self._lock = scratch(self.settings.state)
         self.base, self.result = self._place / "base", self._place / "result"
-        try:
+        with contextlib.ExitStack() as undo:
+            undo.callback(self.__exit__)
             check_out(self.settings, self.change.base, self.base)
             check_out(self.settings, self.change.result, self.result)
-        except BaseException:
-            self.__exit__()
-            raise
+            undo.pop_all()  # both are there: they go with the block
         return self
 
     def __exit__(self, *_: object) -> None:
