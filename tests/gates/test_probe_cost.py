@@ -9,7 +9,11 @@ import pandas as pd
 import pytest
 
 from tests.gates import shop
+from workbench.gates.comparison import Reference
 from workbench.gates.leakage.future_feature import explore
+from workbench.gates.outcome import Outcome
+from workbench.gates.probes import Probe
+from workbench.gates.strikes import Strikes
 from workbench.pipeline.worlds import pulsed
 
 
@@ -102,6 +106,18 @@ def test_only_cells_known_soon_after_a_strike_are_changed_and_each_entity_is_str
     assert days == {"S00": {"02-01", "02-02"}, "S01": {"02-11", "02-12"}}
     assert after["sales"]["price"].equals(before["price"])  # known always
     assert after["macro"] is given["macro"]  # nobody's own
+
+
+def test_strikes_that_change_nothing_are_no_cohorts() -> None:
+    given = shop.tables()
+    stage = shop.builder({"x": shop.HONEST["trailing_rolling"]})
+    frame = stage(given)
+    reference = Reference(shop.contract(), frame, ["x"])
+    probe = Probe(shop.contract(), given, reference, stage)
+    late = Strikes(probe.times[-1:] + 10**18, 1, pd.DataFrame({"store": ["S00"], "shift": [0]}), {"x": 1})
+    outcome = Outcome()
+    assert probe._struck(late, outcome) == {}
+    assert (outcome.cohorts, probe.runs) == (0, 0)
 
 
 def test_what_is_summed_over_a_pulse_comes_out_the_same() -> None:

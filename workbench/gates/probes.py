@@ -294,6 +294,8 @@ class Probe:
         """Finds look-aheads that are whole windows, on few rows: suspicious moments by column."""
         self.progress(f"features: {len(far.instants)} strikes")
         changed = struck(self.tables, self.known, far.instants, far.width, far.owners, self.seed + self.runs)
+        if all(changed[name] is table for name, table in self.tables.items()):
+            return {}  # nothing was struck: nothing can be said to have been looked at
         self.runs += 1
         try:
             seen = self.reference.compare(self._built(changed), Cut(int(self.times[-1])))

@@ -25,6 +25,7 @@ _TURN = 0.618
 _EVENTS = 0.3
 """Entities per row of the frame from which rows are events rather than series."""
 _EXPLAINED = 0.95
+"""Share of a column's odd rows that other entities' strikes reach, from which it depends on other entities."""
 _EVERYWHERE = 0.2
 """Where more than this share of the rows that should rest has moved, the feature remembers more than pulses have shown, or
 depends on other entities: it isn't judged here."""
@@ -92,7 +93,8 @@ def listen(reference: Reference, seen: Comparison, struck: Strikes) -> Echoes:
     local = predicted
     if names:
         shifts = pd.Series(struck.owners["shift"].to_numpy(), index=entity_keys(struck.owners, names))
-        local = predicted - shifts.reindex(reference.entities).to_numpy(dtype=np.int64)
+        shifts = shifts[~shifts.index.duplicated()]
+        local = predicted - shifts.reindex(reference.entities).fillna(0).to_numpy(dtype=np.int64)
     place = np.searchsorted(struck.instants, local, side="left") - 1
     since = np.where(place >= 0, local - struck.instants[np.maximum(place, 0)], np.iinfo(np.int64).max)
     every = np.sort((struck.instants[:, None] + struck.owners["shift"].to_numpy()[None, :]).ravel())
