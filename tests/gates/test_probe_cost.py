@@ -14,7 +14,7 @@ from workbench.gates.leakage.future_feature import explore
 from workbench.gates.outcome import Outcome
 from workbench.gates.probes import Probe
 from workbench.gates.strikes import Strikes
-from workbench.pipeline.worlds import pulsed
+from workbench.pipeline.pulsed import pulsed
 
 
 class Counted:
@@ -126,7 +126,8 @@ def test_what_is_summed_over_a_pulse_comes_out_the_same() -> None:
     given = shop.tables()
     known = known_times(shop.contract(), given)
     instants = np.array([pd.Timestamp("2024-02-01").value, pd.Timestamp("2024-03-01").value])
-    world, felt = pulsed(given, known, instants, 5 * 86_400 * 10**9, 1)
+    changed = pulsed(given, known, instants, 5 * 86_400 * 10**9, 1)
+    world, felt = changed.tables, changed.felt
     after = world["sales"]
     assert felt.all()
     before = given["sales"]

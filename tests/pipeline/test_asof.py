@@ -13,9 +13,10 @@ from workbench.errors import ContractError
 from workbench.pipeline import redraw
 from workbench.pipeline.asof import ALWAYS, NEVER, Cut, KnownTimes, known_times
 from workbench.pipeline.contract import Contract
+from workbench.pipeline.pulsed import pulsed
 from workbench.pipeline.thinning import thickened, thinned
 from workbench.pipeline.times import to_utc
-from workbench.pipeline.worlds import Selection, poisoned, pulsed, truncated
+from workbench.pipeline.worlds import Selection, poisoned, truncated
 
 DAY = 86_400 * 10**9
 
@@ -248,7 +249,7 @@ def test_pulses_change_short_stretches_and_nothing_between() -> None:
     tables = shop.tables(stores=2, days=40)
     known = known_times(shop.contract(), tables)
     instants = np.array([at("2024-01-20"), at("2024-02-05")])
-    world, _ = pulsed(tables, known, instants, 2 * DAY, 1)
+    world = pulsed(tables, known, instants, 2 * DAY, 1).tables
     changed = world["sales"]["units"] != tables["sales"]["units"]
     days = sorted(tables["sales"]["date"][changed].dt.strftime("%m-%d").unique())
     assert days == ["01-20", "01-21", "02-05", "02-06"]
@@ -262,7 +263,8 @@ def test_rows_that_are_an_entity_each_trade_with_one_another_and_a_pulse_with_on
     tables = {**tables, "sales": alone.reset_index(drop=True)}
     known = known_times(shop.contract(), tables)
     instants = np.array([at("2024-01-20"), at("2024-02-05")])
-    world, felt = pulsed({"sales": tables["sales"]}, known, instants, DAY, 1)
+    changed = pulsed({"sales": tables["sales"]}, known, instants, DAY, 1)
+    world, felt = changed.tables, changed.felt
     changed = world["sales"]["units"] != tables["sales"]["units"]
     assert sorted(tables["sales"]["date"][changed].dt.strftime("%m-%d").unique()) == ["01-20"]
     assert felt.tolist() == [True, False]
@@ -325,3 +327,17 @@ def test_columns_of_every_kind_are_redrawn(column: pd.Series) -> None:
     assert [str(value) for value in after[~cells]] == [str(value) for value in column[~cells]]
     assert all(str(one) != str(other) for one, other in zip(after[cells], column[cells]))
     assert after.dtype == column.dtype
+
+
+def test_a_narrow_draw_changes_what_is_counted_and_leaves_what_is_unique_unique() -> None:
+    rng = np.random.default_rng(1)
+    columns = {
+        "kinds": pd.Series(rng.choice(list("abcdefghij"), 400)),
+        "words": pd.Series([f"order {number} came late" for number in range(400)]),
+        "names": pd.Series([f"N{number}" for number in range(400)]),
+    }
+    cells = np.arange(400) >= 100
+    after = {name: redraw.redraw(column, cells, redraw.A, rng) for name, column in columns.items()}
+    assert all((after[name][cells] != column[cells]).all() for name, column in columns.items())
+    assert after["kinds"][cells].nunique() == 2 and after["words"][cells].nunique() <= 50
+    assert after["names"][cells].is_unique and set(after["kinds"]) <= set(columns["kinds"])

@@ -32,6 +32,10 @@ _END = 0.04
 """The share of the known times beyond the cut that counts as the end."""
 
 
+def _without(cells: Cells, others: Cells) -> Cells:
+    return tuple(cell for cell in cells if cell not in others)
+
+
 @dataclass
 class Read:
     """A feature reads a source column beyond what is known: the row that shows it best, and how far it reaches."""
@@ -102,7 +106,7 @@ class Attribution:
     def _candidates(self, world: str, cut: Cut) -> Cells:
         unknown = unknown_columns(self.probe.known, cut, self.probe.tables)
         if world == VALUES:
-            return tuple(cell for cell in unknown if not self._is_key(cell))
+            return tuple(cell for cell in unknown if cell[0] in self.probe.aside or not self._is_key(cell))
         if world == MOVED_KEYS:
             return tuple(unknown)
         return tuple((source, self.probe.known.times[source] or "") for source in dict.fromkeys(source for source, _ in unknown))
@@ -111,12 +115,14 @@ class Attribution:
         """Per feature the smallest groups of cells that were found to move it."""
         cells = self._candidates(world, cut)
         likely = tuple(cell for cell in cells if cell[1] in self.mentioned) if world in (VALUES, MOVED_KEYS) else cells
-        found = self._decoded(world, cut, likely, features)
-        # What none of the mentioned columns moves may read one that has no name in the code.
-        silent = {name for name in features if not found.get(name)}
-        rest = tuple(cell for cell in cells if cell not in likely)
-        if silent and rest:
-            found.update({name: groups for name, groups in self._decoded(world, cut, rest, silent).items() if groups})
+        keys = tuple(cell for cell in cells if world == VALUES and self._is_key(cell))
+        found: dict[str, list[Cells]] = {}
+        # What none of the mentioned columns moves may read one that has no name in the code, or only that there are rows.
+        rest = _without(cells, likely)
+        for part in (_without(likely, keys), _without(rest, keys), keys):
+            silent = {name for name in features if not found.get(name)}
+            if silent and part:
+                found.update({name: groups for name, groups in self._decoded(world, cut, part, silent).items() if groups})
         return found
 
     def _decoded(self, world: str, cut: Cut, cells: Cells, features: set[str]) -> dict[str, list[Cells]]:

@@ -43,6 +43,11 @@ class Awaited:
             if slots is not None:
                 self._slots[name], self._made[name] = slots
 
+    @property
+    def sources(self) -> frozenset[str]:
+        """The tables that have a row for every row of the frame."""
+        return frozenset(self._slots)
+
     def at(self, cut: Cut) -> dict[str, np.ndarray]:
         """Per covered table and row the number of the frame row it stands for, -1 where none is awaited at the (global) cut."""
         return {name: np.where(self._made[name] <= cut.at, slots, -1) for name, slots in self._slots.items()}

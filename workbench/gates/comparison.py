@@ -72,6 +72,15 @@ def _other_columns(contract: Contract, frame: pd.DataFrame, features: frozenset[
     return [str(column) for column in frame.columns if column not in apart]
 
 
+@dataclass(frozen=True)
+class Opened:
+    """Rows by entity key, target time and when their label is known (int64 ns)."""
+
+    entities: pd.Index
+    target: np.ndarray
+    label_known: np.ndarray
+
+
 @dataclass
 class Comparison:
     """What one world moved, in positions of the base frame."""
@@ -84,6 +93,8 @@ class Comparison:
     """Rows made by the cut, with a label known by it, that the world doesn't have."""
     appeared: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     """Rows of the world (its positions) made by the cut, with a label known by it, that the base doesn't have."""
+    opened: Opened | None = None
+    """Rows of the world, made by the cut, with an outcome known after it, that the base doesn't have."""
     compared: int = 0
     pending: int = 0
     """Compared rows whose outcome isn't known at the cut: the rows that would be served live."""
@@ -155,12 +166,12 @@ class Reference:
         # A row without an outcome teaches and proves nothing: a grid over all entities ever seen has such rows.
         target = self.contract.prediction.target
         result.vanished = np.flatnonzero(settled & _present(self.frame, target) & ~np.isin(self.named, named))
-        result.appeared = np.flatnonzero(
-            (rows.predicted <= world_cut)
-            & (rows.label_known <= world_cut)
-            & _present(world, target)
-            & ~np.isin(named, self.named)
-        )
+        new = (rows.predicted <= world_cut) & _present(world, target) & ~np.isin(named, self.named)
+        result.appeared = np.flatnonzero(new & (rows.label_known <= world_cut))
+        late = new & (rows.label_known > world_cut) & (rows.label_known != _NO_TIME)
+        if late.any():
+            entities = entity_keys(world[late], self.contract.prediction.entity)
+            result.opened = Opened(entities, rows.target[late], rows.label_known[late])
         mine, theirs = _matched(self.named, named)
         usable = made[mine] & same_number[mine]
         mine, theirs = mine[usable], theirs[usable]

@@ -18,6 +18,8 @@ import pandas as pd
 from workbench.pipeline.asof import Cut, KnownTimes, entity_keys
 from workbench.pipeline.times import moment, nanoseconds, to_utc
 
+_EARLY = 0.05
+"""Before this share of the prediction times there is next to nothing to compare."""
 MIN_STAGGERED = 8
 """Fewer entities than this gain nothing from own cuts."""
 Gaps = Sequence[tuple[np.ndarray, np.ndarray]]
@@ -62,9 +64,14 @@ def global_cuts(
 
     tests = [_at_or_before(times, start) for start in first_tests]
     ends = [at for end in gap_ends(gaps) if (at := _before(times, end)) is not None]
-    for arrival in late_arrivals(tables, known, times)[:2]:
-        add(_before(times, arrival), "before a late arrival")
-    for arrival in sparse_arrivals(known, times):
+    # The first cut gets the world that keeps rows to come: before what is rare they are often all there is to compare.
+    rare = sparse_arrivals(known, times)
+    late = [
+        at for at in late_arrivals(tables, known, times)[:2] if (before := _before(times, at)) and before > _near(times, _EARLY)
+    ]
+    for arrival, why in [*((at, "before a rare arrival") for at in rare[:1]), *((at, "before a late arrival") for at in late)]:
+        add(_before(times, arrival), why)
+    for arrival in rare[1:]:
         add(_before(times, arrival), "before a rare arrival")
     add(next((at for at in reversed(tests) if at is not None), None), "first test prediction")
     add(ends[0] if ends else None, "before a gap ends")
@@ -107,23 +114,29 @@ def _month_end(times: np.ndarray, zone: str | None, share: float) -> int | None:
 
 
 def clock_changes(times: np.ndarray, zone: str | None) -> list[int]:
-    """Midnights (ns) after the clocks of the zone have changed inside the range."""
+    """When (ns) the clocks of the zone change inside the range; set forward, a lag by the clock is an hour too short."""
     if zone is None:
         return []
-    days = pd.date_range(moment(times[0]), moment(times[-1]), freq="D")
-    offsets = np.array([day.tz_convert(zone).utcoffset().total_seconds() for day in days])
-    return [int(days[place + 1].as_unit("ns").value) for place in np.flatnonzero(np.diff(offsets) != 0)]
+    hours = pd.date_range(moment(times[0]).floor("h"), moment(times[-1]), freq="h")
+    offsets = hours.tz_convert(zone).tz_localize(None).asi8 - hours.tz_localize(None).asi8
+    return [int(hours[place + 1].as_unit("ns").value) for place in np.flatnonzero(np.diff(offsets) != 0)]
 
 
 def sparse_arrivals(known: KnownTimes, times: np.ndarray, limit: int = 2) -> list[int]:
     """For the sources of which something becomes known most seldom, an instant (ns) at which it does: a join sees it coming."""
-    found = []
-    for name in known.cells:
+    found = [(len(first), int(first[int(0.7 * (len(first) - 1))])) for first in sparse_sources(known, times).values()]
+    return [at for _, at in sorted(found)[:limit]]
+
+
+def sparse_sources(known: KnownTimes, times: np.ndarray) -> dict[str, np.ndarray]:
+    """When anything becomes known (ns, sorted) of each source of which something does more seldom than predictions are made."""
+    found = {}
+    for name in known.cells if len(times) else ():
         first = np.unique(known.earliest(name))
         first = first[(first > times[0]) & (first < times[-1])]
         if 0 < len(first) < len(times) // 4:
-            found.append((len(first), int(first[int(0.7 * (len(first) - 1))])))
-    return [at for _, at in sorted(found)[:limit]]
+            found[name] = first
+    return found
 
 
 def late_arrivals(tables: Mapping[str, pd.DataFrame], known: KnownTimes, times: np.ndarray) -> list[int]:

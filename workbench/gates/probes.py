@@ -2,10 +2,10 @@
 
 Six runs do the work of hundreds. Two worlds are cut at one instant for all: `thickened`, which changes values and doubles
 unknown rows but leaves their keys alone, so that rows still to come (predicted, outcome not known: the rows that are served
-live) are compared, too; and `truncated`. Two trains of pulses (`pulses.py`) probe hundreds of instants, strikes (`strikes.py`)
-the windows that pulses leave as they are, and `poisoned-b`, with its other draw and moved keys, gives every entity a cut of its
-own where there are many. An entity may rightly depend on another's later rows, and a feature may look back in ways that pulses
-don't foresee: what only these show is confirmed at one global cut.
+live) are compared, too; and `truncated`. Two trains of pulses (`pulses.py`), the second with each entity in its turn, probe
+hundreds of instants, strikes (`strikes.py`) the windows that pulses leave as they are, and `poisoned-b`, with its other draw and
+moved keys, gives every entity a cut of its own where there are many. An entity may rightly depend on another's later rows, and a
+feature may look back in ways that pulses don't foresee: what only these show is confirmed at one global cut.
 
 A world that moves nothing shows at once that the stage is blind and that it is stable; only where something moved is the stage
 run again on the tables as they are, to measure its own noise.
@@ -33,12 +33,23 @@ from workbench.errors import PipelineError
 from workbench.gates import pulses, strikes
 from workbench.gates.awaited import Awaited
 from workbench.gates.comparison import Comparison, Reference
-from workbench.gates.cutoffs import Gaps, all_gaps, clock_changes, gap_ends, global_cuts, staggered_cut, usable_times
+from workbench.gates.cutoffs import (
+    Gaps,
+    all_gaps,
+    clock_changes,
+    gap_ends,
+    global_cuts,
+    sparse_sources,
+    staggered_cut,
+    usable_times,
+)
+from workbench.gates.left_out import in_between, with_outcome
 from workbench.gates.outcome import DOUBLED, MOVED_KEYS, THINNED, TRUNCATED, VALUES, Attempt, Hit, Outcome, judge_exercise
 from workbench.gates.pulses import Pulses
 from workbench.gates.strikes import Strikes
 from workbench.pipeline import thinning, worlds
 from workbench.pipeline.asof import Cut, known_times
+from workbench.pipeline.pulsed import pulsed
 from workbench.pipeline.struck import struck
 from workbench.pipeline.times import frame_zone
 from workbench.pipeline.worlds import EVERYTHING, Selection
@@ -53,6 +64,8 @@ _GENTLER = {TRUNCATED: ((TRUNCATED, True), (THINNED, False)), DOUBLED: ((VALUES,
 """What is tried instead of a world in which the stage fails, and whether in its gentle form."""
 _CUTS = 5
 """Global cuts that are chosen; which of them are used depends on what else there is to run."""
+_MANY = 4
+"""Runs for worlds of many cohorts, beside two that are cut at one instant for all."""
 _CONFIRMATIONS = 3
 """Global cuts tried for all suspicions together before they are dropped."""
 _PULSED_ENOUGH = 5
@@ -97,6 +110,11 @@ class Probe:
         """Runs of missing values in the source tables."""
         return all_gaps(self.tables, self.known)
 
+    @cached_property
+    def aside(self) -> frozenset[str]:
+        """Sources of which something becomes known seldom, and that no row of the frame is made of: when is all they may say."""
+        return frozenset(sparse_sources(self.known, self.times)) - self.awaited.sources
+
     def tables_of(self, world: str, cut: Cut, only: Selection = EVERYTHING, *, gentle: bool = False) -> dict[str, pd.DataFrame]:
         """The source tables of a world."""
         if world == TRUNCATED:
@@ -110,9 +128,9 @@ class Probe:
             more = thinning.thickened(self.tables, self.known, cut, self.seed, only=only, awaited=self.awaited.at(cut))
             if only is not EVERYTHING:
                 return more  # of parts it is asked which rows are read, where values aren't
-            return worlds.poisoned(more, known_times(self.contract, more), cut, self.seed)
+            return worlds.poisoned(more, known_times(self.contract, more), cut, self.seed, moving=self.aside)
         draw = "a" if world == VALUES else "b"
-        return worlds.poisoned(self.tables, self.known, cut, self.seed, draw=draw, only=only, gentle=gentle)
+        return worlds.poisoned(self.tables, self.known, cut, self.seed, draw=draw, only=only, gentle=gentle, moving=self.aside)
 
     def attempts(self, planned: Sequence[tuple[str, Cut]]) -> Iterator[Attempt]:
         """Runs the stage in each world, and once more in its gentler form where it fails; the next world is made meanwhile."""
@@ -191,7 +209,7 @@ class Probe:
         self.progress(f"features: cutoffs {', '.join(at.why for at in chosen)}")
         self._collect(self.attempts([(DOUBLED, cuts[0]), (TRUNCATED, cuts[1])]), outcome)
         if not quick and self.reference.stable_rows:
-            left = 3 - self._staggered_and_pulsed(outcome)
+            left = max(0, _MANY - 1 - self._staggered_and_pulsed(outcome))
             worlds_left = [(MOVED_KEYS, cuts[2]), (VALUES, cuts[3]), (TRUNCATED, cuts[4])]
             self._collect(self.attempts(worlds_left[:left]), outcome)
         self._dismiss_missing_clocks(outcome)
@@ -235,33 +253,45 @@ class Probe:
                 vanished = np.setdiff1d(vanished, late.label_moved)
             if len(vanished):
                 outcome.vanished.append((world, cut, vanished))
-            if len(seen.appeared):
-                outcome.appeared.append((world, cut, len(seen.appeared)))
+            new = len(seen.appeared) or self._left_out(seen, world, cut)
+            if new:
+                outcome.appeared.append((world, cut, new))
+
+    def _left_out(self, seen: Comparison, world: str, cut: Cut) -> int:
+        if seen.opened is None:
+            return 0
+        try:
+            between = self._compare(in_between(self.tables, self.known, world, cut, seen.opened, self.seed), cut)
+        except PipelineError:
+            return 0
+        return 0 if between.opened is None else with_outcome(self.tables, self.known, between.opened)
 
     def _staggered_and_pulsed(self, outcome: Outcome) -> int:
-        """Runs up to three worlds of many cohorts, confirms what they suspect, and says how many there were."""
+        """Runs up to four worlds of many cohorts, confirms what they suspect, and says how many there were."""
         rows, entity = self.reference.rows, self.contract.prediction.entity
         times = np.append(self.times, _afterwards(self.times, self.known.instants))
         train = pulses.train(times, self._special())
+        cut = staggered_cut(self.reference.frame, rows.predicted, entity, self.known, self.tables, self.seed)
         before, judged, suspects = self.runs, dict[str, int](), dict[str, list[int]]()
+        far = None
         if train is not None:
             judged, suspects = self._pulsed(train, outcome)
+            far = strikes.strikes(times, train.step, train.margin, outcome.echoes, self.reference, entity)
             if suspects:
                 # What moves again where nothing before it was changed reads what follows.
                 second = pulses.again(train, suspects)
                 anew = pulses.repeated(train, second, suspects, self._pulsed(second, outcome)[1])
                 outcome.dismissed += [column for column in suspects if column not in anew]
                 suspects = anew
-            elif more := pulses.train(times, self._special(), outcome.echoes):
+            if not suspects and self.runs - before + sum((cut is not None, far is not None)) < _MANY:
+                more = pulses.closer(train, times, self._special(), outcome.echoes, self.reference, entity)
                 suspects = self._pulsed(more, outcome)[1]
-        cut = staggered_cut(self.reference.frame, rows.predicted, entity, self.known, self.tables, self.seed)
         if cut is not None:
             self._staggered(cut, frozenset(c for c, count in judged.items() if count >= _PULSED_ENOUGH), outcome, suspects)
         ran = self.runs - before
         self._confirm(suspects, outcome)
-        if train is not None and not outcome.hits:
-            far = strikes.strikes(times, train.step, train.margin, outcome.echoes, self.reference, entity)
-            self._confirm(self._struck(far, outcome) if far else {}, outcome)
+        if far is not None and not outcome.hits:
+            self._confirm(self._struck(far, outcome), outcome)
         return ran
 
     def _special(self) -> list[int]:
@@ -277,16 +307,16 @@ class Probe:
     def _pulsed(self, train: Pulses, outcome: Outcome) -> tuple[dict[str, int], dict[str, list[int]]]:
         """Finds look-aheads on few rows: before how many pulses each column could be looked at, and suspicious moments."""
         self.progress(f"features: {len(train.instants)} pulses")
-        changed, felt = worlds.pulsed(self.tables, self.known, train.instants, train.width, self.seed + self.runs)
+        changed = pulsed(self.tables, self.known, train.instants, train.width, self.seed + self.runs, train.owners)
         self.runs += 1
         try:
-            seen = self.reference.compare(self._built(changed), Cut(int(self.times[-1])))
+            seen = self.reference.compare(self._built(changed.tables), Cut(int(self.times[-1])))
         except PipelineError as error:
             outcome.notes.append(f"pulses could not be run: {error.message}")
             return {}, {}
         if train.sparse:
             outcome.echoes = outcome.echoes or pulses.echoes(self.reference, seen, train)
-        heard = pulses.listen(self.reference, seen, train, outcome.echoes, felt)
+        heard = pulses.listen(self.reference, seen, train, outcome.echoes, changed)
         outcome.cohorts += max(heard.judged.values(), default=0)
         return heard.judged, {column: moments for column, moments in heard.suspects.items() if column not in outcome.hits}
 

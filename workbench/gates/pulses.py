@@ -16,8 +16,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from workbench.gates.comparison import Comparison, Reference
+from workbench.gates.turns import local_times, turns
+from workbench.pipeline.pulsed import Pulsed
 
 FEWEST_TIMES = 40
 """With fewer prediction times there is no room for pulses."""
@@ -36,6 +39,10 @@ _WIDER = 3
 """How much wider the pulses of a second train are: more cells are probed, between echoes that are known by then."""
 _FIRST_PART = 0.6
 """What moves in this first part of a gap between two pulses is an echo; a leak shows at its end."""
+_TAKE_TURNS = 4
+"""With fewer entities than this, all have the pulses of a second train at the same instants."""
+_OTHERS = 0.05
+"""Where more than this share of the rows out of an echo's reach moved, the feature depends on other entities' turns."""
 _SECOND_LOOK, _OF_EACH = 12, 4
 """Suspicious rows that are looked at again in one run, and of each column."""
 
@@ -55,6 +62,8 @@ class Pulses:
     """Steps beside an echo that still belong to it: clocks change, times have gaps."""
     wider: int = 0
     """By how many steps these pulses are wider than those that the echoes were learnt from."""
+    owners: pd.DataFrame | None = None
+    """By how much later (`shift`, ns) the instants come for each entity (`turns.py`); None where they are the same for all."""
 
 
 @dataclass
@@ -67,37 +76,62 @@ class Echoes:
     """Prediction times (ns) of rows that moved though no echo reaches them."""
 
 
-def train(times: np.ndarray, special: Sequence[int] = (), heard: Mapping[str, np.ndarray | None] | None = None) -> Pulses | None:
+def train(times: np.ndarray, special: Sequence[int] = ()) -> Pulses | None:
     """Pulses over the distinct prediction times and what comes after them (sorted ns), at `special` ones where any are near.
-    None without room.
-
-    With the echoes that a first train has shown (`heard`), a second one needs no first few to learn from: it is as close
-    everywhere as the echoes of most columns leave room for.
-    """
+    None without room."""
     count = len(times)
     if count < FEWEST_TIMES:
         return None
-    medium, dense = max(count // 50, 6), max(count // 400, 4)
-    width = max(dense // 3, 2)
-    noted = np.searchsorted(times, np.asarray(sorted(special), dtype=np.int64))
-    few = noted if len(noted) <= _ALL_NOTED else noted[:: len(noted) // _ALL_NOTED]
-    if heard is not None:
-        sparse: list[int] = []
-        lengths = sorted(int(echo.sum()) for echo in heard.values() if echo is not None)
-        width *= _WIDER
-        # Half of all rows are out of reach of a lag's echo where pulses are twice as far apart as it is long.
-        gap = min(max(2 * (lengths[len(lengths) // 2] + width if lengths else dense), dense), 2 * medium)
-        # What is special is looked at undisturbed: no other pulse stands just before it.
-        places = [*few.tolist(), *(at for at in range(2, count - 1, gap) if not ((few > at - 2) & (few <= at + gap)).any())]
-    else:
-        sparse = [int(share * count) for share in _SPARSE]
-        places = [*sparse, *_snapped(range(int(_MEDIUM * count), int(_DENSE * count), medium), medium, noted)]
-        places += _snapped(range(int(_DENSE * count), count - 1, dense), dense, noted)
-        places += few[(few > (_SPARSE[-1] + 0.02) * count) & (few < count - 1)].tolist()
+    medium, dense = _distances(count)
+    noted, few = _noted(times, special)
+    sparse = [int(share * count) for share in _SPARSE]
+    places = [*sparse, *_snapped(range(int(_MEDIUM * count), int(_DENSE * count), medium), medium, noted)]
+    places += _snapped(range(int(_DENSE * count), count - 1, dense), dense, noted)
+    places += few[(few > (_SPARSE[-1] + 0.02) * count) & (few < count - 1)].tolist()
     step = int(np.median(np.diff(times)))
-    chosen = np.unique(np.asarray(places, dtype=np.int64))
     margin = 1 if float((np.diff(times) == step).mean()) > _EVEN else _IRREGULAR
-    return Pulses(times[chosen], width * step, step, len(sparse), margin, width - max(dense // 3, 2))
+    return Pulses(times[np.unique(places)], _width(dense) * step, step, len(sparse), margin)
+
+
+def closer(
+    first: Pulses,
+    times: np.ndarray,
+    special: Sequence[int],
+    heard: Mapping[str, np.ndarray | None],
+    reference: Reference,
+    entity: Sequence[str],
+) -> Pulses:
+    """A second train, for which the echoes that the first has shown (`heard`) leave no first few to learn from: as close
+    everywhere as those of most columns leave room for, each entity in its turn."""
+    count = len(times)
+    medium, dense = _distances(count)
+    width = _WIDER * _width(dense)
+    lengths = sorted(int(echo.sum()) for echo in heard.values() if echo is not None)
+    # Half of all rows are out of reach of a lag's echo where pulses are twice as far apart as it is long.
+    gap = min(max(2 * (lengths[len(lengths) // 2] + width if lengths else dense), dense), 2 * medium)
+    owners = turns(reference, entity, gap * first.step, first.step)
+    if len(owners) >= _TAKE_TURNS:
+        start = int(times[2]) - gap * first.step
+        instants = np.arange(start, int(times[-1]), gap * first.step, dtype=np.int64)
+        return Pulses(instants, width * first.step, first.step, 0, first.margin, width - _width(dense), owners)
+    few = _noted(times, special)[1]
+    # What is special is looked at undisturbed: no other pulse stands just before it.
+    places = [*few.tolist(), *(at for at in range(2, count - 1, gap) if not ((few > at - 2) & (few <= at + gap)).any())]
+    return Pulses(times[np.unique(places)], width * first.step, first.step, 0, first.margin, width - _width(dense))
+
+
+def _distances(count: int) -> tuple[int, int]:
+    return max(count // 50, 6), max(count // 400, 4)
+
+
+def _width(dense: int) -> int:
+    return max(dense // 3, 2)
+
+
+def _noted(times: np.ndarray, special: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """The places of what is special among the times: all, and as many as there is room for."""
+    noted = np.searchsorted(times, np.asarray(sorted(special), dtype=np.int64))
+    return noted, noted if len(noted) <= _ALL_NOTED else noted[:: len(noted) // _ALL_NOTED]
 
 
 def again(first: Pulses, suspects: Mapping[str, Sequence[int]]) -> Pulses:
@@ -141,24 +175,14 @@ def _snapped(places: Sequence[int], gap: int, noted: np.ndarray) -> list[int]:
 
 
 def listen(
-    reference: Reference,
-    seen: Comparison,
-    pulses: Pulses,
-    known_echoes: Mapping[str, np.ndarray | None],
-    felt: np.ndarray,
+    reference: Reference, seen: Comparison, pulses: Pulses, known_echoes: Mapping[str, np.ndarray | None], changed: Pulsed
 ) -> Echoes:
-    """Judges every column of the reference; `known_echoes` (from `echoes`) says where each may rightly move, `felt` (bool) by
-    which pulses any cell was changed at all."""
-    predicted = reference.rows.predicted
+    """Judges every column of the reference; `known_echoes` (from `echoes`) says where each may rightly move, `changed` by which
+    pulses any cell was changed at all."""
+    predicted, local = reference.rows.predicted, local_times(reference, pulses.owners)
     usable = predicted != np.iinfo(np.int64).max
-    origin = int(predicted[usable].min())
-    bins = int((max(int(predicted[usable].max()), int(pulses.instants[-1])) - origin) // pulses.step) + 2
-    struck = np.zeros(bins)
-    struck[np.clip((pulses.instants - origin) // pulses.step, 0, bins - 1)] = 1.0
-    place = np.clip((predicted - origin) // pulses.step, 0, bins - 1)
-    there = np.zeros(bins, dtype=bool)
-    there[place[usable]] = True
-    before = np.clip((pulses.instants - origin) // pulses.step, 0, bins - 1)
+    line = _Line(pulses, local[usable], predicted[usable])
+    place, own = line.places(local), line.places(predicted)
     silent = np.arange(int(pulses.width // pulses.step) + 2) > 0
     result = Echoes({}, {})
     for column in reference.columns:
@@ -168,24 +192,54 @@ def listen(
         if echo is None:
             result.judged[column] = 0
             continue
-        reached = _reached(struck, _wider(echo, 0, pulses.wider) if pulses.wider else echo)
-        result.judged[column] = int(
-            (felt & ~reached[before] & (there[before] | (pulses.instants > predicted[usable].max()))).sum()
-        )
-        moved = seen.moved.get(column)
-        if moved is None:
-            continue
-        odd = moved[~reached[place[moved]]]
-        if len(odd):
+        heard = _wider(echo, 0, pulses.wider) if pulses.wider else echo
+        reached = line.reached(line.pulses, heard)
+        rests = usable & ~reached[place]
+        if changed.shared.any():  # tables that all share have theirs without turns
+            rests &= ~line.reached(line.pulses[changed.shared], heard)[own]
+        result.judged[column] = line.judged(pulses, changed.felt, rests, reached, predicted, place)
+        odd = np.zeros(len(predicted), dtype=bool)
+        odd[seen.moved.get(column, np.empty(0, dtype=np.int64))] = True
+        odd &= rests
+        if pulses.owners is not None and odd.sum() > _OTHERS * rests.sum():
+            result.judged[column] = 0
+        elif odd.any():
             result.suspects[column] = [int(at) for at in dict.fromkeys(predicted[odd].tolist())]
     return result
 
 
-def _reached(struck: np.ndarray, echo: np.ndarray) -> np.ndarray:
-    """The steps at which the echo of any pulse is heard; through frequencies, as both are long."""
-    size = 1 << int(len(struck) + len(echo)).bit_length()
-    heard = np.fft.irfft(np.fft.rfft(struck, size) * np.fft.rfft(echo.astype("float64"), size), size)
-    return np.asarray(heard[: len(struck)] > 0.5)
+class _Line:
+    """The line of time in steps, and where pulses stand on it."""
+
+    def __init__(self, pulses: Pulses, local: np.ndarray, predicted: np.ndarray) -> None:
+        self.step = pulses.step
+        self.origin = min(int(local.min()), int(pulses.instants[0]))
+        self.last = int(predicted.max())
+        self.bins = int((max(self.last, int(pulses.instants[-1])) - self.origin) // pulses.step) + 2
+        self.pulses = self.places(pulses.instants)
+
+    def places(self, instants: np.ndarray) -> np.ndarray:
+        """In which step each instant (ns) lies."""
+        return np.asarray(np.clip((instants - self.origin) // self.step, 0, self.bins - 1))
+
+    def reached(self, places: np.ndarray, echo: np.ndarray) -> np.ndarray:
+        """The steps at which the echo of a pulse at any of the places is heard; through frequencies, as both are long."""
+        struck = np.zeros(self.bins)
+        struck[places] = 1.0
+        size = 1 << int(len(struck) + len(echo)).bit_length()
+        heard = np.fft.irfft(np.fft.rfft(struck, size) * np.fft.rfft(echo.astype("float64"), size), size)
+        return np.asarray(heard[: len(struck)] > 0.5)
+
+    def judged(
+        self, pulses: Pulses, felt: np.ndarray, rests: np.ndarray, reached: np.ndarray, predicted: np.ndarray, place: np.ndarray
+    ) -> int:
+        """At how many instants rows just before a pulse that was felt could be looked at."""
+        if pulses.owners is not None:
+            return len(np.unique(predicted[rests & np.isin(place, self.pulses[felt])]))
+        there = np.zeros(self.bins, dtype=bool)
+        there[place[rests]] = True
+        before = self.pulses
+        return int((felt & ~reached[before] & (there[before] | (pulses.instants > self.last))).sum())
 
 
 def echoes(reference: Reference, seen: Comparison, pulses: Pulses) -> dict[str, np.ndarray | None]:

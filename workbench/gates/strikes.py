@@ -16,14 +16,10 @@ import pandas as pd
 
 from workbench.gates.comparison import Comparison, Reference
 from workbench.gates.pulses import Echoes
-from workbench.pipeline.asof import entity_keys
+from workbench.gates.turns import local_times, turns
 
 _WANTED, _FEWEST = 6, 3
 """Strikes that there should be room for, and below which they aren't worth a run."""
-_TURN = 0.618
-"""By which part of a gap the strikes of the next entity come later: never twice the same."""
-_EVENTS = 0.3
-"""Entities per row of the frame from which rows are events rather than series."""
 _EXPLAINED = 0.95
 """Share of a column's odd rows that other entities' strikes reach, from which it depends on other entities."""
 _EVERYWHERE = 0.2
@@ -72,11 +68,7 @@ def strikes(
     instants = np.arange(int(times[0]) + step, int(times[-1]) + gap, gap, dtype=np.int64)
     if len(instants) < _FEWEST:
         return None
-    owners = reference.frame[list(entity)].drop_duplicates(ignore_index=True) if entity else reference.frame.iloc[:1, :0]
-    if len(owners) > _EVENTS * len(reference.frame):  # each row is an entity: what it looks back on are others
-        owners = owners.iloc[:1, :0]
-    turns = (np.arange(len(owners)) * _TURN) % 1.0
-    owners = owners.assign(shift=(turns * gap // step).astype(np.int64) * step)
+    owners = turns(reference, entity, gap, step)
     return Strikes(instants, width, owners, {column: length for column, length in memory.items() if length + ahead <= gap})
 
 
@@ -89,12 +81,7 @@ def listen(reference: Reference, seen: Comparison, struck: Strikes) -> Echoes:
     """Judges the columns whose memory is short enough: the rows that rest between a memory's end and the next strike."""
     predicted = reference.rows.predicted
     usable = predicted != np.iinfo(np.int64).max
-    names = [column for column in struck.owners.columns if column != "shift"]
-    local = predicted
-    if names:
-        shifts = pd.Series(struck.owners["shift"].to_numpy(), index=entity_keys(struck.owners, names))
-        shifts = shifts[~shifts.index.duplicated()]
-        local = predicted - shifts.reindex(reference.entities).fillna(0).to_numpy(dtype=np.int64)
+    local = local_times(reference, struck.owners)
     place = np.searchsorted(struck.instants, local, side="left") - 1
     since = np.where(place >= 0, local - struck.instants[np.maximum(place, 0)], np.iinfo(np.int64).max)
     every = np.sort((struck.instants[:, None] + struck.owners["shift"].to_numpy()[None, :]).ravel())

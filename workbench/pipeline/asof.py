@@ -17,7 +17,7 @@ The worlds made from this are in `worlds.py`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -161,6 +161,14 @@ def known_times(contract: Contract, tables: Tables) -> KnownTimes:
         entity=entity,
         ranges=ranges,
     )
+
+
+def known_until(known: KnownTimes, end: int) -> KnownTimes:
+    """The same known times, but cells known at `end` (ns) or later are taken as always known: no world changes them."""
+    arrays = _distinct(array for columns in known.cells.values() for array in columns.values())
+    bounded = {id(array): np.where(array >= end, ALWAYS, array) for array in arrays}
+    cells = {name: {column: bounded[id(array)] for column, array in columns.items()} for name, columns in known.cells.items()}
+    return replace(known, cells=cells)
 
 
 def _announcing(source: Source) -> tuple[str, ...]:

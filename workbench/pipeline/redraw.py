@@ -2,7 +2,7 @@
 
 A poisoned world is only as good as its draws: a cell that keeps its value hides a read of it, and a value that no such column
 could hold makes an honest pipeline crash. So numbers come from a shifted and scaled permutation kept within the range that the
-contract or the column shows, codes and strings go through a one-to-one map (what was unique stays unique), booleans flip, and
+contract or the column shows, codes and strings go through a map (what was unique stays unique), booleans flip, and
 where a column has missing values at all, missing becomes present and some of the present becomes missing. Times of known rows
 and the choice of cells are none of this module's business (`worlds.py`).
 """
@@ -21,6 +21,9 @@ import pandas as pd
 FEW = 50
 """A whole-number column with at most this many different values may be a code rather than a count."""
 
+_FEWER = 8
+"""One of so many different values is left in a narrow draw."""
+
 
 @dataclass(frozen=True)
 class Draw:
@@ -32,9 +35,11 @@ class Draw:
     """Share of booleans turned."""
     emptied: float
     """Share of present values made missing, in columns that have missing values."""
+    narrow: bool = False
+    """Whether codes and strings that repeat, and texts, become few different ones, so that what is counted among them moves."""
 
 
-A = Draw(direction=1, unseen=False, flipped=1.0, emptied=0.1)
+A = Draw(direction=1, unseen=False, flipped=1.0, emptied=0.1, narrow=True)
 B = Draw(direction=-1, unseen=True, flipped=0.7, emptied=0.2)
 
 
@@ -239,7 +244,8 @@ def _times(donors: pd.Series, before: pd.Series, draw: Draw, rng: np.random.Gene
 
 
 def _mapped(known: pd.Series, before: pd.Series, draw: Draw, rng: np.random.Generator, *, strings: bool) -> pd.Series:
-    """Values through a one-to-one map without fixed points; a draw with `unseen` sends every second value outside."""
+    """Values through a map without fixed points, one-to-one unless the draw is `narrow`; one with `unseen` sends every second
+    value outside."""
     try:
         values = list(pd.unique(known))
     except TypeError:
@@ -250,6 +256,10 @@ def _mapped(known: pd.Series, before: pd.Series, draw: Draw, rng: np.random.Gene
     order = [values[place] for place in rng.permutation(len(values))]
     following = order[1:] + order[:1] if draw.direction > 0 else order[-1:] + order[:-1]
     table = dict(zip(order, following))
+    if draw.narrow and len(order) > 2 and (2 * len(order) < len(known) or (strings and _are_texts(order))):
+        few = order[: max(2, len(order) // _FEWER)]
+        table = {value: few[place % len(few)] for place, value in enumerate(order)}
+        table.update(zip(few, few[1:] + few[:1]))
     if len(order) == 1 or draw.unseen:
         for place, value in enumerate(order):
             if place % 2 == 0 or len(order) == 1:
@@ -258,6 +268,11 @@ def _mapped(known: pd.Series, before: pd.Series, draw: Draw, rng: np.random.Gene
     places = np.where(places < 0, rng.integers(0, len(order), len(before)), places)
     targets = pd.Series([table[value] for value in order], dtype=object)
     return targets.iloc[places].reset_index(drop=True)
+
+
+def _are_texts(values: Collection[Any]) -> bool:
+    """Whether most are of several words: nobody joins by them."""
+    return 2 * sum(len(str(value).split()) > 2 for value in values) > len(values)
 
 
 def _unseen(value: Any, known: Collection[Any], place: int, strings: bool) -> Any:

@@ -1,6 +1,6 @@
 """Worlds in which cells that become known within a while after many instants have other values, each entity at times of its own.
 
-Unlike cells that change places (`worlds.pulsed`), other values move every window that contains them. So a feature's memory of
+Unlike cells that change places (`pulsed.py`), other values move every window that contains them. So a feature's memory of
 them is as long as the window, and the instants have to stand further apart than that. What is kept and what is read off is in
 the gates.
 """
@@ -30,7 +30,7 @@ def struck(
     world = {}
     for name, table in tables.items():
         clock = known.times[name]
-        later = _shifts(table, known, owners) if clock is not None and len(table) else None
+        later = shifts(table, known, owners) if clock is not None and len(table) else None
         if later is None:
             world[name] = table
             continue
@@ -48,17 +48,17 @@ def struck(
     return world
 
 
-def _shifts(table: pd.DataFrame, known: KnownTimes, owners: pd.DataFrame) -> np.ndarray | None:
+def shifts(table: pd.DataFrame, known: KnownTimes, owners: pd.DataFrame) -> np.ndarray | None:
     """By how much (ns) the instants come later for each row; None where its columns don't say whose it is."""
     if not owners["shift"].any():
         return np.zeros(len(table), dtype=np.int64)
     named = [column for column in known.entity if column in table.columns]
     if not named:
         return None
-    shifts = pd.Series(owners["shift"].to_numpy(), index=entity_keys(owners, named)).groupby(level=0).agg(["min", "max"])
-    if (shifts["min"] != shifts["max"]).any():
+    turns = pd.Series(owners["shift"].to_numpy(), index=entity_keys(owners, named)).groupby(level=0).agg(["min", "max"])
+    if (turns["min"] != turns["max"]).any():
         return None
-    found: np.ndarray = shifts["min"].reindex(entity_keys(table, named)).fillna(0).to_numpy(dtype=np.int64)
+    found: np.ndarray = turns["min"].reindex(entity_keys(table, named)).fillna(0).to_numpy(dtype=np.int64)
     return found
 
 

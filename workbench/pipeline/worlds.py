@@ -16,14 +16,14 @@ float, or `Int64` beyond 2**53; booleans turn object): a change of dtype alone i
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from workbench.pipeline import redraw
-from workbench.pipeline.asof import ALWAYS, NEVER, Cut, KnownTimes, entity_keys
+from workbench.pipeline.asof import NEVER, Cut, KnownTimes, entity_keys
 from workbench.pipeline.times import from_utc, to_utc
 
 _DAY = 86_400 * 10**9
@@ -119,23 +119,24 @@ def poisoned(
     draw: str = "a",
     only: Selection = EVERYTHING,
     gentle: bool = False,
+    moving: Collection[str] = (),
 ) -> dict[str, pd.DataFrame]:
     """The tables with every selected cell that isn't known at the cutoff redrawn; `draw` is `"a"` or `"b"`.
 
-    The value a cell gets doesn't depend on `only`. `gentle` leaves out what a strict pipeline may refuse: values that a column
-    never held and moved keys.
+    The value a cell gets doesn't depend on `only`. Keys move in draw `"b"`, and in the tables `moving`. `gentle` leaves out what
+    a strict pipeline may refuse: values that a column never held and moved keys.
     """
     cut = Cut.of(cutoff)
     rules = redraw.A if draw == "a" else redraw.B
     if gentle:
         rules = redraw.Draw(direction=rules.direction, unseen=False, flipped=rules.flipped, emptied=0.0)
-    moves_keys = draw == "b" and not gentle
     world = {}
     for name, table in tables.items():
         if not only.takes_source(name) or not len(table):
             world[name] = table
             continue
         cuts = cut.rows(table)
+        moves_keys = (draw == "b" or name in moving) and not gentle
         changed: dict[str, pd.Series] = {}
         for column in table.columns:
             unknown = known.unknown(name, column, cuts) & ~_nothing(table[column], known.cells[name][column])
@@ -149,71 +150,6 @@ def poisoned(
             changed[column] = fresh
         world[name] = reordered(table, table.assign(**changed) if changed else table, known, name)
     return world
-
-
-def pulsed(
-    tables: Mapping[str, pd.DataFrame], known: KnownTimes, instants: np.ndarray, width: int, seed: int
-) -> tuple[dict[str, pd.DataFrame], np.ndarray]:
-    """The tables with cells changed places among those that become known within `width` ns after each of the (sorted) `instants`,
-    and after which of these (bool) any did.
-
-    Values move between rows of the same entity and the same pulse, all columns that are known at the same time together:
-    what is counted, summed, averaged or ranked over more than the pulse comes out the same, so that a feature's memory of a
-    pulse ends where its window does, even where it looks back on everything. Rows that are their entity's only ones in a pulse
-    change places with one another. Keys, clocks and what is always known stay.
-    """
-    world, felt = {}, np.zeros(len(instants), dtype=bool)
-    for name, table in tables.items():
-        clock = known.times[name]
-        if clock is None or not len(table):
-            world[name] = table
-            continue
-        fixed = {clock, *known.entity, *known.announced[name]}
-        owners = pd.factorize(entity_keys(table, [column for column in known.entity if column in table.columns]))[0]
-        orders: dict[int, tuple[np.ndarray, np.ndarray] | None] = {}
-        changed: dict[str, pd.Series] = {}
-        for column in table.columns:
-            times = known.cells[name][column]
-            if column in fixed:
-                continue
-            if id(times) not in orders:
-                rng = np.random.default_rng([seed, zlib.crc32(f"{name}.pulse".encode())])
-                orders[id(times)] = _exchanged(times, instants, width, owners, rng)
-            turned = orders[id(times)]
-            if turned is not None:
-                changed[column] = table[column].take(turned[0]).set_axis(table.index)
-                felt[turned[1]] = True
-        world[name] = table.assign(**changed) if changed else table
-    return world, felt
-
-
-def _exchanged(
-    times: np.ndarray, instants: np.ndarray, width: int, owners: np.ndarray, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """From which row each row's cell is taken, turned around within each pulse and owner, and the pulses where any was; None
-    where nothing changes places."""
-    place = np.searchsorted(instants, times, side="left") - 1
-    at = np.maximum(place, 0)
-    inside = np.flatnonzero((place >= 0) & (times != NEVER) & (times != ALWAYS) & (times - instants[at] <= width))
-    if not len(inside):
-        return None
-    groups = place[inside] * (int(owners.max()) + 2) + owners[inside]
-    # Events are an entity each, and sparse tables have one row of an owner at a time: these trade with one another.
-    _, number, size = np.unique(groups, return_inverse=True, return_counts=True)
-    alone = size[number] == 1
-    groups[alone] = place[inside][alone] * (int(owners.max()) + 2) + int(owners.max()) + 1
-    sequence = np.argsort(groups, kind="stable")
-    rows, sorted_groups = inside[sequence], groups[sequence]
-    starts = np.flatnonzero(np.concatenate([[True], np.diff(sorted_groups) != 0]))
-    sizes = np.diff(np.append(starts, len(rows)))
-    if int(sizes.max()) < 2:
-        return None
-    turn = np.repeat(rng.integers(1, np.maximum(sizes, 2)), sizes)
-    first, size = np.repeat(starts, sizes), np.repeat(sizes, sizes)
-    taken = first + (np.arange(len(rows)) - first + turn) % size
-    order = np.arange(len(times))
-    order[rows] = rows[taken]
-    return order, np.unique(place[rows[taken != np.arange(len(rows))]])
 
 
 def _nothing(series: pd.Series, known: np.ndarray) -> np.ndarray:
