@@ -50,3 +50,23 @@ def test_a_table_of_constants_is_none(tmp_path: Path) -> None:
     with with_features(tmp_path, body, data=AT_IMPORT, files={"pipelines/shop/calendar.py": CALENDAR}) as one:  # type: ignore[arg-type]
         opened = one.run(one.load(), until="features").opened
     assert not [line for line in opened if ": call: " in line]
+
+
+LEFT = (
+    SHOP_DATA.replace("def load():", "KEPT = {}\n\n\ndef raw():")
+    + """
+
+def load():
+    KEPT["sales"] = raw()["sales"]
+    return raw()
+"""
+)
+
+
+def test_what_load_leaves_in_a_global_is_noted_where_another_stage_would_find_it_also_from_the_cache(tmp_path: Path) -> None:
+    body = "from pipelines.shop.data import KEPT\nKEPT.get('sales')"
+    for _ in range(2):
+        with with_features(tmp_path, body, data=LEFT) as one:  # type: ignore[arg-type]
+            assert any(line.startswith("import: call: KEPT") for line in one.run(one.load(), until="features", reuse=True).opened)
+    with with_features(tmp_path, "pass", data=LEFT) as one:  # type: ignore[arg-type]
+        assert not [line for line in one.run(one.load(), until="features").opened if ": call: " in line]

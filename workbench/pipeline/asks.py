@@ -28,6 +28,8 @@ def words(fault: stages.StageFault) -> dict[str, str]:
 
 def _load(request: dict[str, Any], runner: stages.Stages, out: Path) -> dict[str, Any]:
     tables = runner.tables("load")
+    recalled.note_globals()  # what `load` has left in a global, another stage of the real pipeline would find there
+    recalled.recognise(tables)
     for number, (name, table) in enumerate(tables.items()):
         _write("load", table, out / f"table-{number}", f"table `{name}`", request.get("known", {}).get(name))
     return {"tables": list(tables)}

@@ -68,6 +68,8 @@ class Pipeline:
         self._cover = tuple(cover)
         # What was kept has not run, and what is marked isn't the code that results are kept for.
         self._cache = Cache(settings, contract, self.root, self.code_digest) if cache and not cover else None
+        self._left: list[str] = []
+        """What was noted of other stages when `load` ran: they take what it leaves in a global."""
         self._hosts: Hosts | None = None
         self._over = False
         self._inputs = Inputs(lambda: self.hosts.inputs)
@@ -141,7 +143,8 @@ class Pipeline:
             self._progress("load")
             with self._asked({"ask": "load", "known": _ids(known or {})}, Loaded) as (answer, out):
                 tables = _received(out, "table", "load", answer.tables, known or {})
-            if self._cache:
+            self._left = [line for line in answer.opened if not line.startswith("load:")]
+            if self._cache and not self._left:  # what is taken from where `load` has left it shows only when it runs
                 self._cache.keep_tables(tables, answer.files.get("load", []))
         if check:
             check_tables(self.contract, tables)
@@ -176,12 +179,17 @@ class Pipeline:
                 request["folds"] = given.put_folds(folds, named=reuse)
             key = self._cache.run_key(until, given.ids) if self._cache and reuse else ""
             if key and self._cache and (kept := self._cache.run(key)) is not None:
-                return read_run(Ran.model_validate(kept[0]), kept[1], frame, folds)
+                return self._seen(read_run(Ran.model_validate(kept[0]), kept[1], frame, folds))
             self._progress(f"run until {until}")
             with self._asked(request, Ran) as (answer, out):
                 if key and self._cache:
                     self._cache.keep_run(key, answer.model_dump(), out)
-                return read_run(answer, out, frame, folds)
+                return self._seen(read_run(answer, out, frame, folds))
+
+    def _seen(self, run: Run) -> Run:
+        """The run, and what was noted of all stages when `load` ran."""
+        run.opened = list(dict.fromkeys([*run.opened, *self._left]))
+        return run
 
     def fit_final(self, frame: pd.DataFrame, destination: Path) -> FittedModel:
         """Fits on all given rows and writes the model to `destination` in its native format.
