@@ -1,8 +1,9 @@
 """Re-verifies a recorded session: chain, blobs, and every deterministic step re-executed from the recorded trees.
 
 What is re-executed: builds, gate reports and skills that write nothing outside their answer, each on a fresh checkout of
-the recorded code tree with the recorded bytes of the skill; kinds and decisions of changes; sign-offs, on exactly the
-trees that were signed. What had effects (registry, serving) is not done again. Looking at a session is `sessions.listing`.
+the recorded code tree with the recorded bytes of the skill; kinds and decisions of changes, with what running them showed
+taken from the record; sign-offs, on exactly the trees that were signed. What had effects (registry, serving) is not done
+again. Looking at a session is `sessions.listing`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from workbench.changes import Author, Change, classify
+from workbench.changes import Author, Change, Measured, classify, joined
 from workbench.errors import ConfigError, Corrupt, UsageError, WorkbenchError
 from workbench.loop import trees
 from workbench.policy import load_policy
@@ -268,6 +269,12 @@ def _classified(again: _Again, event: events.Classified) -> None:
     change = Change(base=base, result=result, author=_author(event.author), title="")
     _expect(event.digest, change.digest, "/digest", "the digest isn't that of the two trees")
     found = classify(again.repo, change)
+    if event.effect is not None:
+        measured = Measured.read(again.session.blob(event.effect))
+        if measured is None or not measured.is_about(change):
+            why = "what running it showed is about another change"
+            raise _Diverged(Difference("/effect", [base, result], measured and [measured.base, measured.result]), why)
+        found = joined(found, change, [], clearing=measured) if event.cleared else joined(found, change, [measured])
     risks = [risk.model_dump(mode="json") for risk in found.risks]
     _expect(event.risks, risks, "/risks", "the change is classified differently")
     decision = load_policy(again.repo, base).decide(

@@ -54,3 +54,10 @@ def swapped(text: str, *pairs: tuple[str, str]) -> str:
         assert old in text, f"{old!r} is not there"
         text = text.replace(old, new)
     return text
+
+
+def listed(split: str) -> str:
+    """A split that returns a list of its folds instead of yielding them: reading can't tell that it is the same, a run can."""
+    return swapped(
+        split, ("    for back", "    made = []\n    for back"), ("yield train, test", "made.append((train, test))")
+    ) + ("    return made\n")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.changes.running import P, Running, seen, stands, swapped
+from tests.changes.running import P, Running, listed, seen, stands, swapped
 from tests.workspaces import SHOP_DATA, SHOP_FEATURES, SHOP_METRICS, SHOP_MODEL, SHOP_SPLIT
 
 # A fold that has nothing to train on never comes up on the shop's data.
@@ -19,16 +19,16 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Running:
     return Running(tmp_path_factory.mktemp("shop"))
 
 
-def test_a_renamed_local_is_cleared_and_stays_in_the_list(shop: Running) -> None:
-    found = shop.judged({P + "split.py": SHOP_SPLIT.replace("last_known", "last_label")})
+def test_a_refactor_is_cleared_and_stays_in_the_list(shop: Running) -> None:
+    found = shop.judged({P + "split.py": listed(SHOP_SPLIT)})
     assert stands(found) == set() and not seen(found)
     risk = next(risk for risk in found.risks if risk.kind.value == "split")
     assert risk.cleared and risk.by == "static" and "cleared" in risk.reason
 
 
-def test_a_renamed_local_beside_a_branch_that_never_ran_is_not(tmp_path: Path) -> None:
+def test_a_refactor_around_a_branch_that_never_ran_is_not(tmp_path: Path) -> None:
     running = Running(tmp_path, split=GUARDED)
-    found = running.judged({P + "split.py": GUARDED.replace("last_known", "last_label")})
+    found = running.judged({P + "split.py": listed(GUARDED)})
     assert stands(found) == {"split"} and not seen(found)
     assert any("did not run" in line for line in running.said)
 
@@ -78,7 +78,7 @@ def test_refactors_are_cleared(shop: Running, path: str, text: str) -> None:
         ("split.py", "hour <= last_known", "hour <= last_known + pd.Timedelta('9h') * int(hour.max().year > 2030)"),
         ("split.py", "hour <= last_known", "(hour <= last_known) | (hour.dt.year > 2030)"),
         ("model.py", '@ model["coefficients"]', '@ model["coefficients"] + 0.0'),
-        ("model.py", 'return design(frame)', 'return -99 + np.maximum(design(frame), -99) + 99 if 0 else design(frame)'),
+        ("model.py", 'return design(frame)', 'return np.maximum(design(frame), -99)'),
         ("features.py", 'frame["hour"].dt.hour', 'frame["hour"].bfill().dt.hour'),
         ("features.py", "units.shift(48)", "units.shift(48, fill_value=None)"),
         ("features.py", "return frame[", "from time import time as at\n    frame = frame if at() else frame\n    return frame["),
@@ -93,8 +93,8 @@ def test_what_only_happens_to_be_equal_today_is_not_cleared(shop: Running, path:
 
 @pytest.mark.slow
 def test_a_refactor_beside_something_else_is_not_cleared(shop: Running) -> None:
-    renamed = SHOP_SPLIT.replace("last_known", "last_label")
-    found = shop.judged({P + "split.py": renamed, "Makefile": "all:\n\ttrue\n"})
+    refactored = listed(SHOP_SPLIT)
+    found = shop.judged({P + "split.py": refactored, "Makefile": "all:\n\ttrue\n"})
     assert stands(found) == {"split", "gate"}
-    found = shop.judged({P + "split.py": renamed, P + "model.py": swapped(SHOP_MODEL, ("/ 24", "/ 12"))})
+    found = shop.judged({P + "split.py": refactored, P + "model.py": swapped(SHOP_MODEL, ("/ 24", "/ 12"))})
     assert {"split", "model"} <= stands(found)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.changes.running import P, Running, seen, stands, swapped
+from tests.changes.running import P, Running, listed, seen, stands, swapped
 from tests.changesets import commit, git
 from tests.workspaces import SHOP_CONTRACT, SHOP_DATA, SHOP_FEATURES, SHOP_METRICS, SHOP_MODEL, SHOP_SPLIT
 from workbench.cli.main import main
@@ -50,7 +50,7 @@ def test_a_result_that_crashes_where_the_base_ran_is_unknown_and_of_the_stage(tm
 
 def test_no_time_is_unknown_and_words_take_no_time_at_all(tmp_path: Path) -> None:
     running = Running(tmp_path)
-    found = running.judged({P + "split.py": SHOP_SPLIT.replace("last_known", "last")}, timeout=0)
+    found = running.judged({P + "split.py": listed(SHOP_SPLIT)}, timeout=0)
     assert set(seen(found)) == {"unknown"} and "longer than 0 s" in seen(found)["unknown"] and "split" in stands(found)
     assert not seen(running.judged({"README.md": "# more\n"}, timeout=0)) and running.said == []
     assert not (running.settings.state / "scratch").exists() or not list((running.settings.state / "scratch").iterdir())
@@ -128,13 +128,6 @@ def test_a_stage_that_does_not_end_is_unknown_within_the_time(tmp_path: Path) ->
 
 
 @pytest.mark.slow
-def test_a_base_that_does_not_run_can_not_be_compared_with(tmp_path: Path) -> None:
-    running = Running(tmp_path, model=swapped(SHOP_MODEL, ("return design(frame) @", "return nothing @")))
-    found = seen(running.judged({P + "model.py": SHOP_MODEL}))
-    assert set(found) == {"unknown"} and "could not be measured" in found["unknown"]
-
-
-@pytest.mark.slow
 def test_noise_is_neither_a_change_nor_hides_one(tmp_path: Path) -> None:
     noisy = swapped(SHOP_MODEL, ('@ model["coefficients"]', '@ model["coefficients"] + np.random.normal(0, 0.01, len(frame))'))
     running = Running(tmp_path, model=noisy)
@@ -172,7 +165,7 @@ def test_an_opaque_back_test_is_compared_by_its_columns(tmp_path: Path) -> None:
 def test_the_command_runs_both_keys(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     running = Running(tmp_path)
     git(tmp_path, "branch", "renamed")
-    change = running.change({P + "split.py": SHOP_SPLIT.replace("last_known", "last")})
+    change = running.change({P + "split.py": listed(SHOP_SPLIT)})
     commit(running.repo, change.result, "renamed", ref="refs/heads/renamed")
     policy = '[[rule]]\nname = "all"\nwhen.kinds = ["split"]\n'
     commit(running.repo, running.repo.write_tree(change.base, {"review_policies/a.toml": policy.encode()}), "policy")

@@ -73,7 +73,7 @@ def test_loosened_slices_and_budgets_are_gate(repo: Repo) -> None:
         ("k8s/canary.yaml", "weight: 100\n", {"deployment"}),
         ("workbench.toml", "[sandbox]\nread = ['/']\n", {"gate"}),
         ("workbench.toml", "[mlflow]\ntracking_uri = 'x'\n", {"deployment"}),
-        ("data/orders.csv", "store\nb\n", {"data"}),
+        ("data/orders.csv", "store\nb\n", {"data", "label"}),
         ("data/new.parquet", "PAR1", {"data"}),
         ("data/new.pkl", "x", {"unknown"}),
         ("model.joblib", "x", {"unknown"}),
@@ -117,7 +117,7 @@ def test_a_file_that_a_stage_names_is_of_that_stages_kind(tmp_path: Path) -> Non
     assert kinds(repo, {"config/edges.json": "[2]"}) == {"split"}
     edit = {"pipelines/sales/split.py": split.replace("config/edges.json", "data/orders.csv")}
     other = workspace(tmp_path / "other", {**given, **edit})
-    assert kinds(other, {"data/orders.csv": "x"}) == {"data", "split"}
+    assert kinds(other, {"data/orders.csv": "x"}) == {"data", "label", "split"}
 
 
 def test_notebooks_are_judged_by_their_code_cells(repo: Repo) -> None:

@@ -13,7 +13,7 @@ from house import LEAKY_SPLIT, USE_CASE, House, make_house
 from workbench.errors import ExitCode, UsageError
 from workbench.loop import session
 from workbench.release.registry import Registry
-from workbench.review import queue, signoff
+from workbench.review import ledger, queue, signoff
 from workbench.sessions.reader import read_session
 
 
@@ -115,6 +115,45 @@ def test_jumping_over_the_person_in_the_graph_gets_nothing(tmp_path: Path) -> No
         loop._graph.invoke(None, loop._config, durability="sync")
         loop.close()
     assert house.head == before
+
+
+RESUME = """
+import sys
+from pathlib import Path
+from workbench.errors import WorkbenchError
+from workbench.loop import session
+from workbench.settings import load_settings
+
+try:
+    print(session.resume(load_settings(Path(sys.argv[1]), {}), sys.argv[2]).outcome)
+except WorkbenchError as error:
+    print(f"{type(error).__name__}: {error.message}")
+"""
+
+
+def resumed_twice(house: House, name: str) -> list[str]:
+    """How two processes that resume the same session at once say that it ended."""
+    command = [sys.executable, "-c", RESUME, str(house.root), name]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    ended = [process.communicate() for process in running]
+    assert all("Traceback" not in error for _, error in ended), ended
+    return [said.strip() for said, _ in ended]
+
+
+@pytest.mark.slow
+def test_two_that_resume_at_once_apply_nothing_unsigned_and_once_what_is_signed(tmp_path: Path) -> None:
+    house = make_house(tmp_path, LEAKY_SPLIT)
+    before = house.head
+    waiting = session.start(house.settings, USE_CASE)
+    assert waiting.change is not None
+    assert "released" not in resumed_twice(house, waiting.session) and house.head == before
+    sign(house, waiting.change)
+    said = resumed_twice(house, waiting.session)
+    if "released" not in said:  # the one that had it was refused by the other's lock
+        assert session.resume(house.settings, waiting.session).outcome == "released", said
+    assert len(house.repo.chain(house.head)) == 2
+    assert [entry.kind for entry in ledger.entries(house.repo)] == ["applying", "applied"]
+    read_session(waiting.directory)  # the chain holds
 
 
 @pytest.mark.slow

@@ -2,7 +2,8 @@
 
 from workbench.changes.classify import classify
 from workbench.changes.diff import DiffLine, FileDiff, Hunk, file_diffs
-from workbench.changes.judge import judge
+from workbench.changes.judge import judge, measure
+from workbench.changes.measured import Measured, joined
 from workbench.changes.model import Author, Change, Classification, Risk, RiskKind, change_size
 
 __all__ = [
@@ -12,10 +13,13 @@ __all__ = [
     "DiffLine",
     "FileDiff",
     "Hunk",
+    "Measured",
     "Risk",
     "RiskKind",
     "change_size",
     "classify",
     "file_diffs",
+    "joined",
     "judge",
+    "measure",
 ]

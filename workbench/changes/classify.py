@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from workbench.changes import files
 from workbench.changes.bytecode import judge_bytecode
+from workbench.changes.code import hidden_characters
 from workbench.changes.contracts import contract_risks, is_contract
 from workbench.changes.model import Change, Classification, Risk, RiskKind, change_size, ordered, shown_path
 from workbench.changes.places import INSTALLED, Place, place_of, top_level_module
@@ -76,7 +77,7 @@ def _judge(scene: Scene, path: str, old: Entry | None, new: Entry | None, sizes:
     if largest > MOST_BYTES:
         risks = [*special, *files.judge_named(scene, path)]
         if place == "data":
-            return [*risks, *files.judge_data(scene, path, None if new is None else b"")], 1
+            return [*risks, *files.judge_data(scene, path, None if new is None else b"", is_new=old is None)], 1
         reason = f"{largest} bytes are more than is compared here"
         return [*risks, Risk(kind=RiskKind.UNKNOWN, path=shown_path(path), reason=reason)], 1
     before, after = scene.content(old), scene.content(new)
@@ -92,6 +93,8 @@ def _special(path: str, old: Entry | None, new: Entry | None) -> Iterator[Risk]:
     """Links, submodules, changes of mode or type, and names that stand in front of an installed module."""
     place = shown_path(path)
     modes = [entry.mode for entry in (old, new) if entry is not None]
+    if new is not None and (hidden_characters(path.replace("\n", "\0").replace("\t", "\0")) or "\udc80" <= max(path) <= "\udcff"):
+        yield Risk(kind=RiskKind.UNKNOWN, path=place, reason="its name holds characters that can't be seen or are no text")
     if SUBMODULE in modes:
         yield Risk(kind=RiskKind.UNKNOWN, path=place, reason="a submodule: its content is not part of this repository")
     if SYMLINK in modes:
@@ -131,7 +134,7 @@ def _other(scene: Scene, path: str, place: Place, before: bytes | None, after: b
         kind = RiskKind.TEST if before is None else RiskKind.GATE
         yield Risk(kind=kind, path=shown, reason="a recorded session, against which replays are checked")
     elif place == "data":
-        yield from files.judge_data(scene, path, after)
+        yield from files.judge_data(scene, path, after, is_new=before is None)
     elif place == "pointer":
         yield Risk(kind=RiskKind.DATA, path=shown, reason="points to data that lies elsewhere")
         yield Risk(kind=RiskKind.UNKNOWN, path=shown, reason="a pointer to content that was not looked at")

@@ -15,7 +15,8 @@ from workbench.changes.code import MAIN, TOP, Module
 from workbench.changes.compared import differences
 from workbench.changes.contracts import STAGE_KINDS
 from workbench.changes.effect import Outcome, Sides
-from workbench.changes.model import Risk, RiskKind, shown_path
+from workbench.changes.measured import CLEARABLE, ClearedRisk
+from workbench.changes.model import Change, Risk, RiskKind, shown_path
 from workbench.changes.python import changed_parts, members
 from workbench.changes.reach import module_name
 from workbench.changes.scene import Scene
@@ -25,11 +26,6 @@ from workbench.pipeline.coverage import Arm, arms
 from workbench.repo import EXECUTABLE, FILE, Repo
 from workbench.visible import visible
 
-CLEARABLE = frozenset(
-    {RiskKind.SPLIT, RiskKind.FEATURE, RiskKind.LABEL, RiskKind.METRIC, RiskKind.DATA, RiskKind.MODEL, RiskKind.PREPROCESSING,
-     RiskKind.POSTPROCESSING, RiskKind.SERVING}
-)  # fmt: skip
-"""Kinds of what a stage does; nothing else can be measured by running stages."""
 _BESIDE = frozenset({RiskKind.DOCS, RiskKind.FORMAT, RiskKind.TEST})
 """Kinds that may stand beside a refactor without saying anything about it."""
 
@@ -48,32 +44,64 @@ class _Files:
     after: dict[str, list[ast.stmt]] = field(default_factory=dict)
 
 
-def cleared(repo: Repo, sides: Sides, risks: Sequence[Risk], outcomes: Sequence[Outcome]) -> list[Risk]:
-    """The static risks, those marked `cleared` that nothing stands behind. Never raises for a stage; may take two more runs."""
-    wanted = [risk for risk in risks if risk.kind in CLEARABLE and risk.path.endswith(".py")]
+def cleared(
+    repo: Repo, sides: Sides, risks: Sequence[Risk], outcomes: Sequence[Outcome]
+) -> tuple[list[ClearedRisk], str]:  # fmt: skip
+    """The static risks that nothing stands behind, and else the first thing that speaks against it, in words.
+
+    Never raises for a stage; may take two more runs.
+    """
+    wanted = _wanted(risks)
     if not wanted:
-        return list(risks)
+        return [], ""
     try:
         why = _why_not(repo, sides, risks, outcomes)
     except WorkbenchError as error:
         why = visible(error.message, limit=300)
     if why:
         sides.progress(f"not cleared: {why}")
-        return list(risks)
+        return [], why
     return [
-        risk.model_copy(update={"cleared": True, "reason": f"{risk.reason} ({REASON})"}) if risk in wanted else risk
-        for risk in risks
-    ]
+        ClearedRisk(
+            kind=risk.kind, path=risk.path, symbol=risk.symbol, stage=risk.stage, use_case=risk.use_case, reason=REASON
+        )
+        for risk in wanted
+    ], ""  # fmt: skip
 
 
-def _why_not(repo: Repo, sides: Sides, risks: Sequence[Risk], outcomes: Sequence[Outcome]) -> str:
-    """The first thing that speaks against clearing, in words; empty where nothing does."""
+def could_be_cleared(repo: Repo, change: Change, risks: Sequence[Risk]) -> bool:
+    """Whether running it could clear every risk that isn't text or a test: nothing that can be read speaks against it."""
+    return bool(_wanted(risks)) and not _spoken(risks) and not _read(Scene(repo, change))[1]
+
+
+def _wanted(risks: Sequence[Risk]) -> list[Risk]:
+    return [risk for risk in risks if risk.kind in CLEARABLE and risk.path.endswith(".py")]
+
+
+def _spoken(risks: Sequence[Risk]) -> str:
+    """What the risks themselves say against clearing any of them."""
     others = sorted({risk.kind.value for risk in risks} - {kind.value for kind in CLEARABLE | _BESIDE})
     if others:
         return f"the change is {others[0]}, too"
     elsewhere = [risk.path for risk in risks if risk.kind in CLEARABLE and not risk.path.endswith(".py")]
-    if elsewhere:
-        return f"{elsewhere[0]} isn't code"
+    return f"{elsewhere[0]} isn't code" if elsewhere else ""
+
+
+def _read(scene: Scene) -> tuple[_Files, str]:
+    """The changed parts, and what in them speaks against clearing before anything is run."""
+    try:
+        files = _changed(scene)
+    except _Unclear as unclear:
+        return _Files(), str(unclear)
+    words = unsure(files.parts) or [f"it says something new: {word}" for word in new_words(files.parts)]
+    return files, words[0] if words else ""
+
+
+def _why_not(repo: Repo, sides: Sides, risks: Sequence[Risk], outcomes: Sequence[Outcome]) -> str:
+    """The first thing that speaks against clearing, in words; empty where nothing does."""
+    spoken = _spoken(risks)
+    if spoken:
+        return spoken
     shown = next((risk.reason for outcome in outcomes for risk in outcome.risks), "")
     if shown:
         return shown
@@ -86,13 +114,8 @@ def _why_not(repo: Repo, sides: Sides, risks: Sequence[Risk], outcomes: Sequence
             return equal[name].why_not
     if not touched:
         return "no use case reaches it"
-    scene = Scene(repo, sides.change)
-    try:
-        files = _changed(scene)
-    except _Unclear as unclear:
-        return str(unclear)
-    words = unsure(files.parts) or [f"it says something new: {word}" for word in new_words(files.parts)]
-    return words[0] if words else _uncovered(sides, files, [equal[name] for name in sorted(touched)])
+    files, read = _read(Scene(repo, sides.change))
+    return read or _uncovered(sides, files, [equal[name] for name in sorted(touched)])
 
 
 class _Unclear(Exception):

@@ -183,7 +183,7 @@ def _without_words(tree: ast.Module) -> list[str]:
 def _acts(node: ast.AST) -> bool:
     """Whether evaluating an expression may do more than make a value."""
     for inner in ast.walk(node):
-        if isinstance(inner, ast.Call) and call_name(inner) not in _VALUES:
+        if isinstance(inner, ast.Call) and (call_name(inner) not in _VALUES or dotted(inner.func) == ["compile"]):
             return True
         if isinstance(inner, ast.Await | ast.Yield | ast.YieldFrom | ast.NamedExpr):
             return True

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -33,19 +33,28 @@ from workbench.pipeline.answers import ServedRow
 from workbench.pipeline.contract import Contract
 from workbench.pipeline.online_request import online_request
 from workbench.pipeline.results import FoldRun, Run
-from workbench.pipeline.runner import Known, Pipeline, known_tables
+from workbench.pipeline.runner import Known, Pipeline, Until, known_tables
 from workbench.pipeline.times import moment, nanoseconds, prediction_times, target_times
 
 _REQUESTS = 8
+_COMPARED: dict[str, Until | Literal["load"]] = {
+    "split": "features", "fit": "split", "predict": "split", "postprocess": "split", "metrics": "split", "serve": "split",
+}  # fmt: skip
+"""Stage that fails → how far the stages before it can still be compared; for one not named here: the loaded tables alone."""
 _NEVER = -(2**62)
 
 
 @dataclass
 class Reference:
-    """What the base gives on its own tables; `lacking` says in words what of it could not be run."""
+    """What the base gives on its own tables; `lacking` says in words what of it could not be run.
+
+    `loads`: the tables are what its own load gives, not those of an earlier run. `until`: how far it was run.
+    """
 
     contract: Contract
     tables: dict[str, pd.DataFrame]
+    loads: bool = True
+    until: Until | Literal["load"] = "metrics"
     prepared: dict[str, dict[str, pd.DataFrame]] = field(default_factory=dict)
     run: Run | None = None
     backtest: pd.DataFrame | None = None
@@ -78,23 +87,41 @@ class Reference:
         return self.run.frame
 
     @property
+    def run_until(self) -> Until:
+        """How far another code tree is run beside it."""
+        return "features" if self.until == "load" else self.until
+
+    @property
     def fold_runs(self) -> list[FoldRun]:
         """The folds with their predictions."""
         return self.run.fold_runs if self.run is not None else []
 
 
-def reference(pipeline: Pipeline) -> Reference:
-    """Runs everything once; a run that is kept from earlier counts. Raises PipelineError."""
+def reference(pipeline: Pipeline, tables: dict[str, pd.DataFrame] | None = None, *, failing: str = "") -> Reference:
+    """Runs everything once; a run that is kept from earlier counts. Raises PipelineError.
+
+    `tables` take the place of what the load stage gives. With `failing`, a stage that is known to fail, only what comes before
+    it is run.
+    """
     contract = pipeline.contract
-    made = Reference(contract, pipeline.load())
+    made = Reference(contract, pipeline.load() if tables is None else tables, loads=tables is None)
     pipeline.keep(*made.tables.values())
-    if contract.stages.backtest is not None:
+    if failing:
+        made.until = _COMPARED.get(failing, "load")
+        made.lacking.append(f"the base fails in `{failing}`")
+        if made.until == "load" or contract.stages.backtest is not None:
+            return made
+    elif contract.stages.backtest is not None:
         made.backtest = pipeline.backtest(made.tables)
         return made
     if contract.stages.validate_ or contract.stages.preprocess:
         made.prepared = pipeline.prepared(made.tables)
-    made.run = pipeline.run(made.tables, reuse=True)
+    until = made.until
+    assert until != "load"
+    made.run = pipeline.run(made.tables, until=until, reuse=True)
     pipeline.keep(made.frame)
+    if until != "metrics":
+        return made
     made.own_scores = _own_scores(pipeline, made)
     if not any(len(fold.predictions) and len(fold.fold.train) for fold in made.fold_runs):
         made.lacking.append("no fold has rows on both sides, so nothing was fitted")
@@ -109,37 +136,51 @@ def reference(pipeline: Pipeline) -> Reference:
 def differences(given: Reference, pipeline: Pipeline, *, code: bool = True) -> Iterator[Difference]:
     """Everything that `pipeline` gives otherwise, as it is found; `code` is whether the two differ in more than tables.
 
-    Raises PipelineError where a stage fails.
+    As far as the reference was run. Raises PipelineError where a stage fails.
     """
     pipeline.keep(*given.tables.values())
     if given.run is not None:
         pipeline.keep(given.frame)
-    loaded = pipeline.load(known=given.known)
-    changed = differing_tables(given.tables, loaded, RiskKind.DATA, "load")
-    yield from changed
+    loaded, changed = given.tables, []
+    if given.loads:
+        loaded = pipeline.load(known=given.known)
+        changed = differing_tables(given.tables, loaded, RiskKind.DATA, "load")
+        yield from changed
     if given.backtest is not None:
         yield from _backtests(given, pipeline)
+    if given.run is None:
         return
     if pipeline.contract.stages.validate_ or pipeline.contract.stages.preprocess or given.prepared:
         yield from _prepared(given, pipeline)
-    run = pipeline.run(given.tables)
+    run = pipeline.run(given.tables, until=given.run_until)
     found = differing_frames(given.frame, _framed(run), given.keys)
     yield from found
     if changed:
         known = {(one.kind, one.what) for one in found}
         yield from (one for one in _consequences(given, pipeline, loaded, code) if (one.kind, one.what) not in known)
+    if given.until == "features":
+        return
+    if given.until == "split":
+        yield from _splits(given, pipeline, run, same_frame=not found)
+        return
     yield from _later_stages(given, pipeline, run, same_frame=not found)
     if given.served:
         yield from differing_answers(given.served, _answers(pipeline, given))
 
 
-def _later_stages(given: Reference, pipeline: Pipeline, run: Run, *, same_frame: bool) -> Iterator[Difference]:
-    """Split, model, finish and scores: by the whole run where it had the reference's input, else by stages on that input."""
+def _splits(given: Reference, pipeline: Pipeline, run: Run, *, same_frame: bool) -> list[Difference]:
+    """The folds of the reference's frame."""
     assert given.run is not None
     times = _times(given.contract, given.frame)
     groups = list(dict.fromkeys(name for name in given.contract.prediction.groups if name in given.frame.columns))
     split = run.folds if same_frame else pipeline.run({}, frame=given.frame, until="split").folds
-    moved = differing_folds(given.frame, given.run.folds, split, times, groups)
+    return differing_folds(given.frame, given.run.folds, split, times, groups)
+
+
+def _later_stages(given: Reference, pipeline: Pipeline, run: Run, *, same_frame: bool) -> Iterator[Difference]:
+    """Split, model, finish and scores: by the whole run where it had the reference's input, else by stages on that input."""
+    assert given.run is not None
+    moved = _splits(given, pipeline, run, same_frame=same_frame)
     yield from moved
     exact = same_frame and given.frame.equals(_framed(run))
     if same_frame and not moved:

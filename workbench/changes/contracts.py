@@ -33,6 +33,14 @@ STAGE_KINDS: dict[str, tuple[RiskKind, ...]] = {
 }
 TABLE_STAGES = frozenset({"load", "validate", "preprocess", "features", "backtest"})
 """Stages that build what a label is made of."""
+LABEL_STAGES = TABLE_STAGES | {"predict", "postprocess", "serve"}
+"""Stages in which naming the target says something: where it is made, and where nobody may know it yet."""
+
+
+def stage_kinds(stage: str) -> tuple[RiskKind, ...]:
+    """What code of a stage is, as it is read: `validate` is also a check, which can be made to ask for less."""
+    kinds = STAGE_KINDS.get(stage, (RiskKind.UNKNOWN,))
+    return (*kinds, RiskKind.GATE) if stage == "validate" else kinds
 
 
 @dataclass(frozen=True)
@@ -131,7 +139,7 @@ def _same(before: Mapping[str, Any], after: Mapping[str, Any], key: str) -> bool
 def _fact_kinds(key: str) -> tuple[RiskKind, ...]:
     section, _, rest = key.partition(".")
     if section == "stages":
-        return STAGE_KINDS.get(rest, (RiskKind.UNKNOWN,))
+        return stage_kinds(rest)
     if section == "sources":
         # When a value is known decides which features are honest and when a label may be used.
         return (

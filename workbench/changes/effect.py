@@ -13,15 +13,17 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from workbench.changes import frozen, kept
 from workbench.changes.compared import Reference, differences, reference
 from workbench.changes.contracts import STAGE_KINDS
 from workbench.changes.fingerprints import Difference
+from workbench.changes.measured import UNMEASURED
 from workbench.changes.model import Change, Risk, RiskKind
 from workbench.errors import PipelineError, WorkbenchError
 from workbench.pipeline.cache import code_digest
@@ -35,6 +37,9 @@ from workbench.visible import visible
 NOISE = 3.0
 """How many times as large as the base's own noise a difference has to be to be told from it."""
 _REASONS = 3
+_WORDS = frozenset({RiskKind.DOCS, RiskKind.FORMAT})
+_BEFORE_STAGES = frozenset({RiskKind.CONTRACT, RiskKind.DEPENDENCY, RiskKind.UNKNOWN})
+"""Kinds that reach every stage."""
 
 
 class TimedOut(WorkbenchError):
@@ -89,6 +94,8 @@ class Outcome:
     equal: bool = False
     why_not: str = ""
     given: Reference | None = None
+    complete: bool = True
+    """False where the time was over or something outside the stages failed."""
 
 
 class Sides:
@@ -135,25 +142,79 @@ class Sides:
         )
 
 
-def measured(sides: Sides, touched: Mapping[str, bool]) -> list[Outcome]:
+def measured(sides: Sides, risks: Sequence[Risk]) -> list[Outcome]:
     """Runs every use case that both trees have, one after the other.
 
-    `touched`: use case → whether reading the code says that the change reaches it; others differ by noise alone where the
-    base itself does.
+    `risks` are those read from the code. A use case that they don't reach differs by noise alone where the base itself does;
+    what makes a base run that did not has to be among them.
     """
     shared = [name for name in use_cases(sides.base) if name in set(use_cases(sides.result))]
-    return [_use_case(sides, name, touched.get(name, touched.get("", False))) for name in shared]
+    return [_use_case(sides, name, risks) for name in shared]
 
 
-def _use_case(sides: Sides, name: str, touched: bool) -> Outcome:
+def _use_case(sides: Sides, name: str, risks: Sequence[Risk]) -> Outcome:
     outcome = Outcome(name)
     contract = f"{FOLDER}/{name}/{FILE}"
     try:
         given = _reference(sides, name)
+    except PipelineError as error:
+        # Killed, out of memory or out of time is no answer of a stage: then nobody knows whether the base runs.
+        return _mended(sides, outcome, error, risks) if error.stage else _unknown(outcome, error, contract)
     except WorkbenchError as error:
-        outcome.risks.append(_unmeasured(error, name, contract))
-        return outcome
+        return _unknown(outcome, error, contract)
     outcome.given = given
+    kept.keep_last_tables(sides.settings, name, given.tables, given.known)
+    _compare(sides, outcome, given, _reaches(risks, name))
+    if not any(risk.kind is RiskKind.UNKNOWN for risk in outcome.risks):
+        _check_loosening(sides, outcome, given, risks)
+    return outcome
+
+
+def _check_loosening(sides: Sides, outcome: Outcome, given: Reference, risks: Sequence[Risk]) -> None:
+    """Whether the contract and the checks now take what they refused: bad rows are tried where the change reaches the checks."""
+    name = outcome.use_case
+    found: list[Difference] = []
+    try:
+        contract = load_contract(sides.result, name)
+        found += frozen.loosened_facts(given.contract, contract)
+        reached = any(
+            risk.stage == "validate" or risk.kind is RiskKind.UNKNOWN for risk in risks if risk.use_case in (name, None)
+        )
+        if given.contract.stages.validate_ is not None and reached:
+            found += _tried(sides, given, contract.stages.validate_ is not None)
+        elif given.contract.stages.validate_ is not None:
+            sides.progress(f"{name}: bad rows not tried, because nothing that was read reaches `validate`")
+    except WorkbenchError as error:
+        _unknown(outcome, error, given.contract.path)
+    outcome.risks += _risks(found, [], given.contract, sides.result, name, True)
+    if found:
+        outcome.equal, outcome.why_not = False, found[0].reason
+
+
+def _tried(sides: Sides, given: Reference, checked: bool) -> list[Difference]:
+    """The bad rows that the base doesn't take, tried on the result; `checked` is whether that has a check at all."""
+    name = given.contract.name
+    base = sides.pipeline(sides.base, name)
+    kept_for = (base.code_digest, given.contract.digest, kept.tables_digest(given.tables, given.known))
+    before = kept.verdicts(sides.settings, kept_for)
+    if before is None:
+        with sides.clock.watching(base):
+            before = frozen.verdicts(base, given.contract, given.tables)
+        kept.keep_verdicts(sides.settings, kept_for, before)
+    strict = [words for words, verdict in before.items() if verdict != "taken"]
+    if frozen.GOOD in strict:
+        sides.progress(f"{name}: bad rows not tried, because the checks don't take the first good ones by themselves either")
+        return []
+    if not strict or not checked:
+        return frozen.loosened(before, {})
+    result = sides.pipeline(sides.result, name)
+    with sides.clock.watching(result):
+        return frozen.loosened(before, frozen.verdicts(result, given.contract, given.tables, strict))
+
+
+def _compare(sides: Sides, outcome: Outcome, given: Reference, touched: bool) -> None:
+    """Runs the result beside what the base gave, and puts what differs into the outcome."""
+    name, contract = outcome.use_case, f"{FOLDER}/{outcome.use_case}/{FILE}"
     found: list[Difference] = []
     try:
         result = sides.pipeline(sides.result, name)
@@ -161,20 +222,81 @@ def _use_case(sides: Sides, name: str, touched: bool) -> Outcome:
             for one in differences(given, result, code=sides.code_differs):
                 found.append(one)
     except TimedOut as error:
-        outcome.risks.append(_unmeasured(error, name, contract))
+        _unknown(outcome, error, contract)
     except PipelineError as error:
+        outcome.complete &= bool(error.stage)
         outcome.risks += _failures(error, given.contract, name)
     except WorkbenchError as error:
+        outcome.complete = False
         outcome.risks.append(_failure(RiskKind.UNKNOWN, error, name, contract))
     if found:
         try:
             noise = _noise(sides, given, name)
         except WorkbenchError as error:
             noise = []
-            outcome.risks.append(_unmeasured(error, name, contract))
+            _unknown(outcome, error, contract)
         outcome.risks += _risks(found, noise, given.contract, sides.result, name, touched)
     outcome.equal = not found and not outcome.risks and not given.lacking
     outcome.why_not = "; ".join(given.lacking) or ("" if outcome.equal else "running it showed a difference, or did not end")
+
+
+def _mended(sides: Sides, outcome: Outcome, broken: PipelineError, risks: Sequence[Risk]) -> Outcome:
+    """A base that fails in a stage, which the change may be there to mend: compared as far as that is possible.
+
+    On the tables of the last run here that came to its end, where the base still runs on those; else in the stages before the
+    one that fails. The result has to run, and what reading the code found has to explain that it does; if not, it is `unknown`.
+    """
+    name, contract = outcome.use_case, f"{FOLDER}/{outcome.use_case}/{FILE}"
+    outcome.why_not = f"the base fails in `{broken.stage}`: {visible(broken.message, limit=300)}"
+    sides.progress(f"{name}: {outcome.why_not}")
+    try:
+        result = sides.pipeline(sides.result, name, cache=True)
+        with sides.clock.watching(result):
+            reference(result)
+    except WorkbenchError as error:
+        outcome.complete = isinstance(error, PipelineError) and bool(error.stage)
+        outcome.risks.append(_unmeasured(error, name, contract))
+        return outcome
+    for tables, failing in ((kept.last_tables(sides.settings, name), ""), (None, broken.stage)):
+        if tables is None and not failing:
+            continue
+        try:
+            base = sides.pipeline(sides.base, name, cache=not tables)
+            with sides.clock.watching(base):
+                given = reference(base, tables, failing=failing)
+        except PipelineError:
+            continue
+        except WorkbenchError as error:
+            return _unknown(outcome, error, contract)
+        again = Outcome(name)
+        _compare(sides, again, given, True)
+        if tables is not None and any(risk.kind is RiskKind.UNKNOWN for risk in again.risks):
+            continue  # the result needs the tables as they are now
+        outcome.given, outcome.risks, outcome.complete = given, again.risks, again.complete
+        break
+    if not _explained(broken.stage, risks, name):
+        reason = f"{outcome.why_not}; the result runs, and nothing that was read in the code says why"
+        outcome.risks.append(Risk(kind=RiskKind.UNKNOWN, path=contract, by="effect", reason=reason, use_case=name))
+    return outcome
+
+
+def _reaches(risks: Sequence[Risk], name: str) -> bool:
+    """Whether reading the code says that the change reaches the use case."""
+    named = any(risk.use_case == name and risk.kind not in _WORDS for risk in risks)
+    return named or any(risk.kind is RiskKind.UNKNOWN for risk in risks)
+
+
+def _explained(stage: str, risks: Sequence[Risk], name: str) -> bool:
+    """Whether a risk that was read from the code lies in the stage or in one before it."""
+    order = list(STAGE_KINDS)
+    upto = order[: order.index(stage) + 1] if stage in order else order
+    kinds = {kind for one in upto for kind in STAGE_KINDS[one]} | _BEFORE_STAGES
+    return any(risk.kind in kinds and risk.use_case in (name, None) for risk in risks)
+
+
+def _unknown(outcome: Outcome, error: WorkbenchError, contract: str) -> Outcome:
+    outcome.complete = False
+    outcome.risks.append(_unmeasured(error, outcome.use_case, contract))
     return outcome
 
 
@@ -245,5 +367,5 @@ def _failure(kind: RiskKind, error: WorkbenchError, name: str, path: str, stage:
 
 
 def _unmeasured(error: WorkbenchError, name: str, path: str) -> Risk:
-    reason = f"effect could not be measured: {visible(error.message, limit=300)}"
+    reason = f"{UNMEASURED}: {visible(error.message, limit=300)}"
     return Risk(kind=RiskKind.UNKNOWN, path=path, by="effect", reason=reason, use_case=name)

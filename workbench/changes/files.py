@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from workbench.changes.code import hidden_characters, parse_module
-from workbench.changes.contracts import STAGE_KINDS, flat, parsed
-from workbench.changes.idioms import changed_signs
+from workbench.changes.contracts import flat, parsed, stage_kinds
+from workbench.changes.idioms import binding_signs, changed_signs
 from workbench.changes.model import Risk, RiskKind, shown_path
 from workbench.changes.scene import Scene
 
@@ -37,7 +37,7 @@ def judge_named(scene: Scene, path: str) -> Iterator[Risk]:
     seen = set()
     for side in scene.sides:
         for found, (module, part) in side.text_users(path):
-            for kind in STAGE_KINDS.get(found.stage, (RiskKind.UNKNOWN,)):
+            for kind in stage_kinds(found.stage):
                 if (kind, found.use_case.name, found.stage) not in seen:
                     seen.add((kind, found.use_case.name, found.stage))
                     reason = f"the {found.stage} stage of {found.use_case.name} names this file (in `{part}` of {module})"
@@ -158,8 +158,11 @@ def judge_notebook(path: str, before: bytes | None, after: bytes | None) -> Iter
         reason="code cells of a notebook changed; a person starts them, and nothing says what they do",
     )
     shared = frozenset(modules[0].bindings) | frozenset(modules[1].bindings)
+    for sign in binding_signs(modules[0].bindings, modules[1].bindings):
+        yield Risk(kind=sign.kind, path=place, reason=f"a code cell {sign.reason}")
     for sign, line in changed_signs([modules[0].tree], [modules[1].tree], shared):
-        yield Risk(kind=sign.kind, path=place, line=line, reason=f"a code cell {sign.reason}")
+        if not sign.stages:
+            yield Risk(kind=sign.kind, path=place, line=line, reason=f"a code cell {sign.reason}")
 
 
 def _cells(content: bytes | None) -> list[str] | None:
@@ -205,10 +208,19 @@ def judge_image(scene: Scene, path: str, after: bytes | None) -> Iterator[Risk]:
         yield Risk(kind=RiskKind.UNKNOWN, path=shown_path(path), reason="called a picture, but its bytes are something else")
 
 
-def judge_data(scene: Scene, path: str, after: bytes | None) -> Iterator[Risk]:
-    """Values: `data`, and the kind of every stage that names the file (a table of folds is a split)."""
-    yield from judge_named(scene, path)
+def judge_data(scene: Scene, path: str, after: bytes | None, *, is_new: bool = False) -> Iterator[Risk]:
+    """Values: `data`, `label` (outcomes come from them), and the kind of every stage that names the file.
+
+    A new file that no stage names is `data` alone: nobody can read it yet.
+    """
+    named = list(judge_named(scene, path))
+    yield from named
     place = shown_path(path)
+    if named or not is_new:
+        reason = (
+            "rows and outcomes come from this file" if named else "nothing says who reads this file; outcomes may come from it"
+        )
+        yield Risk(kind=RiskKind.LABEL, path=place, reason=reason)
     reason = "a data file was removed" if after is None else "the bytes of a data file changed"
     if after is not None and after.startswith(_POINTER):
         yield Risk(kind=RiskKind.UNKNOWN, path=place, reason="a pointer to content that lies elsewhere and was not looked at")

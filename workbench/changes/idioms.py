@@ -8,11 +8,11 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TypeGuard
 
 from workbench.changes.code import Target, call_name, dotted
 from workbench.changes.model import RiskKind, word_set
+from workbench.changes.signs import NOT_FEATURES, ROWS_MATTER, Sign, telltales
 from workbench.repo import TOOL_CACHES
 
 _SPLITTING = word_set("""
@@ -34,15 +34,17 @@ _OPAQUE_CALLS = word_set("""
     module_from_spec exec_module load_module set_config set_option seterr setrecursionlimit settrace setprofile
     addaudithook register_at_fork currentframe _getframe read_pickle to_pickle unpickle loadlibrary CDLL PyDLL
     system popen Popen check_output check_call run_in_subprocess monkeypatch patch reload site addsitedir path_hooks
-    urlopen urlretrieve
+    urlopen urlretrieve set_global_output
 """)
 _OPAQUE_MODULES = word_set("""
     ctypes cffi pickle cPickle marshal dill cloudpickle joblib shelve subprocess gc inspect importlib runpy imp sys
     builtins socket requests httpx urllib code codeop atexit faulthandler platform
+    time random secrets uuid locale getpass tempfile threading multiprocessing signal shutil sched
 """)
 _CIRCUMSTANCES = word_set("""
     getenv environ gethostname now today utcnow time_ns monotonic getlogin getuser getpid uuid1 uuid4 urandom getcwd
-    expanduser isatty
+    expanduser isatty cpu_count exists is_file is_dir is_symlink iterdir rglob listdir scandir getmtime st_mtime getsize
+    perf_counter process_time hostname getnode
 """)
 _HARMLESS_OF_MODULES = frozenset({("sys", "maxsize"), ("sys", "version_info"), ("inspect", "cleandoc")})
 _DUNDERS = word_set("""
@@ -51,19 +53,6 @@ _DUNDERS = word_set("""
     __setstate__ __init_subclass__ __class_getitem__ __set_name__ __instancecheck__ __subclasscheck__ __hash__
     __len__ __index__ __sub__ __rsub__
 """)
-
-_TABLES = frozenset({"load", "validate", "preprocess"})
-_NOT_FEATURES = _TABLES | {"fit", "predict", "postprocess", "serve"}
-
-
-@dataclass(frozen=True)
-class Sign:
-    """An idiom found: its kind, what it is in words, and the stages in which it says something new (empty: in each)."""
-
-    kind: RiskKind
-    reason: str
-    stages: frozenset[str] = frozenset()
-
 
 _Occurrence = tuple[Sign, str]
 """A sign and the syntax of what carries it."""
@@ -81,7 +70,7 @@ def changed_signs(before: Iterable[ast.AST], after: Iterable[ast.AST], shared: f
     for occurrence in new - old:
         found.setdefault(occurrence[0], lines.get(occurrence))
     for sign, _ in old - new:
-        if sign.kind is not RiskKind.UNKNOWN:
+        if sign.kind is not RiskKind.UNKNOWN or sign.gone:
             found.setdefault(sign, None)
     return list(found.items())
 
@@ -107,7 +96,8 @@ def opaque_signs(nodes: Iterable[ast.AST], shared: frozenset[str]) -> list[str]:
         seeded = {id(part) for inner in ast.walk(node) if _is_seeded(inner) for part in ast.walk(inner.func)}
         for inner in ast.walk(node):
             for sign in _sign(inner, shared) if id(inner) not in seeded else ():
-                if sign.kind is RiskKind.UNKNOWN:
+                # Another seed is a question for people; that there is one makes a run the same each time.
+                if sign.kind is RiskKind.UNKNOWN and not sign.gone:
                     found.setdefault(sign.reason)
     return list(found)
 
@@ -131,6 +121,10 @@ def _signs(nodes: Iterable[ast.AST], shared: frozenset[str]) -> tuple[Counter[_O
 
 
 def _sign(node: ast.AST, shared: frozenset[str]) -> list[Sign]:
+    return [*telltales(node), *_opaque_or_other(node, shared)]
+
+
+def _opaque_or_other(node: ast.AST, shared: frozenset[str]) -> list[Sign]:
     if isinstance(node, ast.Call):
         return _call(node)
     if isinstance(node, ast.Name) and node.id in _SPLITTING:
@@ -139,7 +133,7 @@ def _sign(node: ast.AST, shared: frozenset[str]) -> list[Sign]:
         return _attribute(node)
     if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load) and _is_mask(node.slice):
         reason = f"picks rows by a condition (`{_short(node)}`): which rows are trained on and judged may change"
-        return [Sign(RiskKind.SPLIT, reason, _TABLES)]
+        return [Sign(RiskKind.SPLIT, reason, ROWS_MATTER)]
     if isinstance(node, ast.FunctionDef) and node.name in _DUNDERS:
         return [
             Sign(RiskKind.UNKNOWN, f"defines `{node.name}`, by which an object can answer differently to whoever looks at it")
@@ -164,12 +158,12 @@ def _call(node: ast.Call) -> list[Sign]:
         constant = bool(node.args) and isinstance(node.args[0], ast.Constant)
         return [] if constant else [Sign(RiskKind.UNKNOWN, "imports a module whose name is only known when it runs")]
     if name in _FROM_OTHER_ROWS and isinstance(node.func, ast.Attribute):
-        return [Sign(RiskKind.FEATURE, f"computes values from other rows (`{_short(node)}`)", _NOT_FEATURES)]
+        return [Sign(RiskKind.FEATURE, f"computes values from other rows (`{_short(node)}`)", NOT_FEATURES)]
     if name in _CHOOSING_ROWS and isinstance(node.func, ast.Attribute):
         reason = f"picks or orders rows (`{_short(node)}`): which rows are trained on and judged may change"
-        return [Sign(RiskKind.SPLIT, reason, _TABLES)]
+        return [Sign(RiskKind.SPLIT, reason, ROWS_MATTER)]
     if any(k.arg == "center" and not (isinstance(k.value, ast.Constant) and k.value.value is False) for k in node.keywords):
-        return [Sign(RiskKind.FEATURE, "centers a window, which reads later rows", _NOT_FEATURES)]
+        return [Sign(RiskKind.FEATURE, "centers a window, which reads later rows", NOT_FEATURES)]
     return []
 
 
@@ -181,6 +175,8 @@ def _attribute(node: ast.Attribute) -> list[Sign]:
         return [] if words[:2] == ["importlib", "import_module"] else [
             Sign(RiskKind.UNKNOWN, f"uses `{'.'.join(words)}`, which no reading of the code can follow")
         ]  # fmt: skip
+    if len(words) > 1 and words[0] == "os" and words[1] not in ("path", "sep", "linesep", "PathLike", "fspath"):
+        return [Sign(RiskKind.UNKNOWN, f"uses `{'.'.join(words)}`: it may behave differently elsewhere or another day")]
     if node.attr in _CIRCUMSTANCES:
         return [
             Sign(RiskKind.UNKNOWN, f"reads `{'.'.join(words) or node.attr}`: it may behave differently elsewhere or another day")
@@ -191,6 +187,8 @@ def _attribute(node: ast.Attribute) -> list[Sign]:
 
 
 def _assigned(target: ast.expr, shared: frozenset[str]) -> list[Sign]:
+    if isinstance(target, ast.Name) and target.id in _DUNDERS:
+        return [Sign(RiskKind.UNKNOWN, f"sets `{target.id}`, by which an object can answer differently to whoever looks at it")]
     words = dotted(target) if isinstance(target, ast.Attribute) else []
     if words and words[0] in shared:
         return [Sign(RiskKind.UNKNOWN, f"sets `{'.'.join(words)}` on something that other code may use")]

@@ -5,10 +5,12 @@ Pandas and the stages' machinery are imported only where something is run.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import PurePosixPath
 
 from workbench.changes.classify import classify
+from workbench.changes.measured import UNMEASURED, Measured, RanUseCase, joined
 from workbench.changes.model import Change, Classification, Risk, RiskKind, ordered, shown_path
 from workbench.changes.places import place_of
 from workbench.errors import WorkbenchError
@@ -37,23 +39,73 @@ def judge(
     not an error. A change of which no stage can read a byte is not run.
     """
     found = classify(repo, change)
-    if found.undeliverable or not _can_be_seen(repo, change, found):
-        return found
+    return joined(found, change, [], clearing=measure(settings, repo, change, found, timeout=timeout, progress=progress))
+
+
+def measure(
+    settings: Settings,
+    repo: Repo,
+    change: Change,
+    found: Classification,
+    *,
+    timeout: float = EFFECT_SECONDS,
+    tables: str = "",
+    progress: Callable[[str], None] | None = None,
+) -> Measured:
+    """What running base and result shows of `change`; `found` is what reading its code did.
+
+    `tables` names the tables as the caller saw them: where it is given, what was measured on the same trees and tables before
+    is taken, and this is kept. Never raises for a stage.
+    """
+    if found.undeliverable:
+        return _not_run(change, "it can't be written to a disk safely")
+    if not _can_be_seen(repo, change, found):
+        return _not_run(change, "no stage can read a byte of what changed")
+    from workbench.changes import kept
+
+    before = kept.found(settings, change, tables) if tables else None
+    if before is None:
+        before = _measured(settings, repo, change, found, timeout, progress)
+        if tables and before.complete:
+            kept.keep(settings, change, tables, before)
+    return before
+
+
+def _not_run(change: Change, why: str) -> Measured:
+    return Measured(base=change.base, result=change.result, skipped=why)
+
+
+def _measured(
+    settings: Settings, repo: Repo, change: Change, found: Classification, timeout: float, progress: Callable[[str], None] | None
+) -> Measured:  # fmt: skip
     from workbench.changes.clearing import cleared
     from workbench.changes.effect import Clock, Sides, measured
+    from workbench.changes.kept import tables_digest
 
-    clock = Clock(timeout)
+    begin = time.monotonic()
     try:
-        with Sides(settings, change, clock, progress) as sides:
-            outcomes = measured(sides, _touched(found))
-            shown = [risk for outcome in outcomes for risk in outcome.risks]
-            risks = cleared(repo, sides, found.risks, outcomes)
+        with Sides(settings, change, Clock(timeout), progress) as sides:
+            outcomes = measured(sides, found.risks)
+            harmless, why = cleared(repo, sides, found.risks, outcomes)
+            ran = [
+                RanUseCase(
+                    use_case=one.use_case, equal=one.equal,
+                    tables=tables_digest(one.given.tables, one.given.known) if one.given else "",
+                    compared=one.why_not,
+                )
+                for one in outcomes
+            ]  # fmt: skip
+            return Measured(
+                base=change.base, result=change.result, use_cases=ran, cleared=harmless, not_cleared=why,
+                risks=ordered(risk for one in outcomes for risk in one.risks),
+                complete=all(one.complete for one in outcomes), seconds=round(time.monotonic() - begin, 1),
+            )  # fmt: skip
     except (WorkbenchError, OSError) as error:
-        why = error.message if isinstance(error, WorkbenchError) else str(error)
-        reason = f"effect could not be measured: {visible(why, limit=300)}"
-        shown, risks = [Risk(kind=RiskKind.UNKNOWN, path="", by="effect", reason=reason)], list(found.risks)
-    named = {risk.use_case for risk in [*risks, *shown] if risk.use_case}
-    return found.model_copy(update={"risks": ordered([*risks, *shown]), "use_cases": sorted(named)})
+        said = error.message if isinstance(error, WorkbenchError) else str(error)
+        reason = f"{UNMEASURED}: {visible(said, limit=300)}"
+        risk = Risk(kind=RiskKind.UNKNOWN, path="", by="effect", reason=reason)
+        seconds = round(time.monotonic() - begin, 1)
+        return Measured(base=change.base, result=change.result, risks=[risk], complete=False, seconds=seconds)
 
 
 def _can_be_seen(repo: Repo, change: Change, found: Classification) -> bool:
@@ -67,10 +119,3 @@ def _can_be_seen(repo: Repo, change: Change, found: Classification) -> bool:
         if not hidden and not words:
             return True
     return False
-
-
-def _touched(found: Classification) -> dict[str, bool]:
-    """Use case → whether the static key says that the change reaches it; "" for those it says nothing of."""
-    unknown = any(risk.kind is RiskKind.UNKNOWN for risk in found.risks)
-    named = {risk.use_case: True for risk in found.risks if risk.use_case and risk.kind not in _WORDS}
-    return {**named, "": unknown}

@@ -19,7 +19,11 @@ _PLACES: tuple[tuple[Place, str], ...] = (
     ("policy", r"review_policies/.*"),
     ("startup", r"(?:.*/)?(?:sitecustomize|usercustomize)(?:\.py|/.*)|(?:.*/)?[^/]+\.(?:pth|egg-link)|(?:.*/)?__editable__.*"),
     ("conftest", r"(?:.*/)?conftest\.py"),
-    ("skill", r"skills/.*|(?:.*/)?skills\.lock|(?:.*/)?SKILL\.md"),
+    ("skill", r"skills/.*|(?:.*/)?skills\.lock|(?:.*/)?SKILL\.md"
+     # What agents are told, and which tools they are given.
+     r"|(?:.*/)?(?:AGENTS?|CLAUDE|GEMINI|COPILOT|CODEX|CURSOR)(?:\.[\w.-]+)?\.md|(?:.*/)?\.?(?:cursorrules|windsurfrules|clinerules|goosehints)"
+     r"|(?:.*/)?\.(?:claude|cursor|windsurf|codex|aider|continue|gemini|roo|agents?)(?:/.*|[\w.-]*)|(?:.*/)?\.?mcp\.json"
+     r"|(?:.*/)?(?:copilot-instructions|llms(?:-full)?)\.(?:md|txt)"),
     ("workbench", r"workbench/.*|workbench\.py"),
     ("settings", r"(?:.*/)?workbench\.toml"),
     ("contract", r"(?:.*/)?contract\.toml"),

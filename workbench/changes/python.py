@@ -8,11 +8,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from workbench.changes.code import MAIN, TOP, Module, decoded, hidden_characters, odd_names
-from workbench.changes.contracts import STAGE_KINDS, TABLE_STAGES
-from workbench.changes.idioms import Sign, binding_signs, changed_signs, mentions_of
+from workbench.changes.contracts import LABEL_STAGES, stage_kinds
+from workbench.changes.idioms import binding_signs, changed_signs, mentions_of
 from workbench.changes.model import Risk, RiskKind, shown_path
 from workbench.changes.reach import module_name
 from workbench.changes.scene import Scene, Side, StageReach
+from workbench.changes.signs import Sign
+
+SAME = "cleared: step by step the stage says what it said before, in another arrangement"
 
 
 @dataclass
@@ -70,7 +73,10 @@ def judge_python(scene: Scene, path: str, before: bytes | None, after: bytes | N
             judged.unreached.append(part)
             continue
         reached_any = True
-        judged.risks += _part_risks(file, part, stages)
+        changed_stages = [found for found in stages if not scene.says_the_same(found, (file.name, part))]
+        judged.risks += _same_risks(file, part, [found for found in stages if found not in changed_stages])
+        if changed_stages:
+            judged.risks += _part_risks(file, part, changed_stages)
     if reached_any and new is not None:
         judged.risks += _import_risks(file, old, new)
     return judged
@@ -135,7 +141,7 @@ def _part_risks(file: _File, part: str, stages: list[StageReach]) -> Iterator[Ri
     for found in stages:
         yield from _stage_risks(found, file, part, _how(found, (file.name, part)))
         labels = found.use_case.labels
-        if found.stage in TABLE_STAGES and labels:
+        if found.stage in LABEL_STAGES and labels:
             old_words, new_words = (_label_words(side, file.name, labels) for side in file.scene.sides)
             if mentions_of(before, labels, old_words) != mentions_of(after, labels, new_words):
                 reason = f"code that names the target of {found.use_case.name} changed ({', '.join(sorted(labels))})"
@@ -147,6 +153,14 @@ def _part_risks(file: _File, part: str, stages: list[StageReach]) -> Iterator[Ri
             yield Risk(kind=sign.kind, path=file.place, symbol=symbol, line=line or file.line(part), reason=reason)
     if part == TOP:
         yield from _import_time_risks(file, before, after)
+
+
+def _same_risks(file: _File, part: str, stages: list[StageReach]) -> Iterator[Risk]:
+    """The risks of a part in stages that say the same as before: they stay in the list, cleared."""
+    for found in stages:
+        how = f"{_how(found, (file.name, part))} ({SAME})"
+        for risk in _stage_risks(found, file, part, how):
+            yield risk.model_copy(update={"cleared": True})
 
 
 def counts(sign: Sign, stages: list[StageReach]) -> bool:
@@ -178,7 +192,7 @@ def _import_risks(file: _File, old: Module | None, new: Module) -> Iterator[Risk
 
 
 def _stage_risks(found: StageReach, file: _File, part: str, how: str) -> Iterator[Risk]:
-    for kind in STAGE_KINDS.get(found.stage, (RiskKind.UNKNOWN,)):
+    for kind in stage_kinds(found.stage):
         reason = f"part of the {found.stage} stage of {found.use_case.name}: {how}"
         yield _risk(kind, file, part, reason, found)
 

@@ -18,6 +18,9 @@ Part = tuple[str, str]
 """A module's name and one of its parts."""
 _MODULE_TEXT = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)(?::([A-Za-z_]\w*)[\w.]*)?")
 
+_LOOKING_UP = re.compile(r"(?is)@|~|\b(?:select|from|where)\b")
+_WORD = re.compile(r"[A-Za-z_]\w*")
+
 _parsed: dict[tuple[str, str, str], Module | None] = {}
 
 
@@ -127,6 +130,8 @@ class _Search:
                 continue
             self.found.dynamic += [(path, line, text) for line, text in module.dynamic]
             self._add((above, TOP), source)
+            if "__getattr__" in module.definitions:  # asked for every name that the module doesn't have
+                self._add((above, "__getattr__"), (above, TOP))
             if module.opaque:
                 self._everything(above, (above, TOP))
 
@@ -167,6 +172,8 @@ class _Search:
                 self._resolve(module, words, part)
             for text in _constants(node):
                 self._text(text, part)
+                for word in words_in_text(text) & (module.definitions.keys() | module.bindings.keys()):
+                    self._resolve(module, [word], part)
 
     def _resolve(self, module: Module, words: list[str], source: Part) -> None:
         first, rest = words[0], words[1:]
@@ -205,6 +212,11 @@ class _Search:
         elif match is not None and "." in match[1] and self.code.locate(match[1].rpartition(".")[0]):
             owner, _, attribute = match[1].rpartition(".")
             self._name(owner, attribute, source)
+
+
+def words_in_text(text: str) -> set[str]:
+    """Names that a query, a formula or an SQL text may look up where it stands (`@limit`, `y ~ f(x)`, `from frame`)."""
+    return set(_WORD.findall(text)) if len(text) < 5_000 and _LOOKING_UP.search(text) else set()
 
 
 def references(node: ast.AST) -> Iterator[list[str]]:

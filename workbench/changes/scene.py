@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import fnmatch
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from workbench.changes.code import MAIN, TOP
 from workbench.changes.contracts import UseCase, use_cases
 from workbench.changes.model import Change
 from workbench.changes.reach import Code, Part, Reach, constants, module_name, reach
 from workbench.repo import Entry, Repo
+
+if TYPE_CHECKING:
+    from workbench.changes.meaning import Meaning
 
 _SEARCHED = re.compile(
     r".*\.(py|pyi|toml|cfg|ini|ya?ml|json|sh|bash|mk|ipynb|tf|env|service|conf|in)|(?:.*/)?(Makefile|GNUmakefile|Dockerfile[^/]*|"
@@ -95,6 +100,27 @@ class Side:
         known |= {blob_id: content.decode("utf-8", "replace") for blob_id, content in self.repo.blobs(small).items()}
         return {path: known[blob_id] for path, blob_id in wanted.items() if blob_id in known}
 
+    @cached_property
+    def _joined(self) -> tuple[str, list[int], list[str]]:
+        """All texts behind each other, where each begins, and their paths: one search goes through all files."""
+        begins, at = [], 0
+        for text in self.texts.values():
+            begins.append(at)
+            at += len(text) + 1
+        return "\0".join(self.texts.values()), begins, list(self.texts)
+
+    def _holding(self, words: Iterable[str]) -> set[str]:
+        """Files in whose text one of the words occurs."""
+        whole, begins, paths = self._joined
+        found = set()
+        for word in words:
+            at = whole.find(word)
+            while at >= 0:
+                number = bisect_right(begins, at) - 1
+                found.add(paths[number])
+                at = whole.find(word, begins[number + 1]) if number + 1 < len(begins) else -1
+        return found
+
     def users(self, path: str) -> set[str]:
         """Files that import the module at `path` or name it or its file."""
         name, leaf = module_name(path), path.rpartition("/")[2]
@@ -102,9 +128,8 @@ class Side:
         needles = [path, leaf] if leaf != "__init__.py" else [path]
         word = re.compile(rf"(?<![\w.])({re.escape(name)}|{re.escape(stem)})(?![\w])")
         found = set()
-        for place, text in self.texts.items():
-            if place == path or (stem not in text and leaf not in text):
-                continue
+        for place in self._holding({stem, leaf}) - {path}:
+            text = self.texts[place]
             if any(needle in text for needle in needles):
                 found.add(place)
             elif place.endswith(".py"):
@@ -125,8 +150,12 @@ def _names_file(text: str, path: str) -> bool:
     text = text.strip().removeprefix("./")
     if not text or len(text) > 300 or "\n" in text:
         return False
+    if leaf.endswith(".py") and any(c.isspace() for c in text) and not any(c.isspace() for c in path):
+        return False  # a sentence about a module reads nothing
     if text in (leaf, path) or text.endswith(f"/{leaf}") or path.endswith(f"/{text}"):
         return True
+    if path.startswith(f"{text.rstrip('/')}/") and not path.endswith((".py", ".md", ".rst")):
+        return True  # a directory, the files of which may be read one by one
     if any(c in text for c in "*?[") and "." in text + leaf:
         return fnmatch.fnmatchcase(leaf, text.rpartition("/")[2]) and text.strip("*?") != ""
     stem, _, suffix = leaf.rpartition(".")
@@ -165,6 +194,27 @@ class Scene:
     def stages_importing(self, module: str) -> Iterator[StageReach]:
         """Each (use case, stage) that imports a module on either side, once."""
         yield from self.stages_of(module, TOP)
+
+    @cached_property
+    def _meanings(self) -> list[dict[tuple[str, str], Meaning]]:
+        from workbench.changes.meaning import stage_meanings
+
+        return [stage_meanings(side.code, side.stages) for side in self.sides]
+
+    def says_the_same(self, found: StageReach, part: Part) -> bool:
+        """Whether a stage says the same in both trees, in whatever arrangement, and `part` was looked at to tell so.
+
+        A part that a stage comes to in a way that its meaning doesn't follow (a module named in a text) is never the same.
+        """
+        key = (found.use_case.name, found.stage)
+        base, result = (meanings.get(key) for meanings in self._meanings)
+        if base is None or result is None or base.digest != result.digest:
+            return False
+        for side, meaning in zip(self.sides, (base, result), strict=True):
+            reached = any(part in one.reach.came_from for one in side.stages if (one.use_case.name, one.stage) == key)
+            if reached and part[1] not in (TOP, MAIN) and part not in meaning.parts:
+                return False
+        return True
 
     @cached_property
     def unfollowed(self) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from workbench.changes.code import MAIN, Module
+from workbench.changes.contracts import parsed
 from workbench.changes.model import Risk, RiskKind, shown_path
 from workbench.changes.places import Place, place_of
 from workbench.changes.reach import module_name, references
@@ -75,7 +76,10 @@ def _users(side: Side, path: str, parts: frozenset[str] | None) -> Iterator[tupl
                 else:
                     naming = _naming(module, module_name(here), wanted)
                     pending += [(user, naming)] if naming else []
-            elif place_of(user) in ("notebook", "script", "config", "environment", "unknown", "contract"):
+            elif place_of(user) == "contract":  # what a contract names is followed, as far as it can be read
+                if parsed(side.texts[user].encode()) is None:
+                    yield RiskKind.UNKNOWN, f"{shown_path(user)} may name it, and can't be read"
+            elif place_of(user) in ("notebook", "script", "config", "environment", "unknown"):
                 yield RiskKind.UNKNOWN, f"it is named in {shown_path(user)}, and nothing says what follows"
 
 

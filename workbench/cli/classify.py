@@ -61,13 +61,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--head", required=True, metavar="REV", help="commit id, branch or tag; WORKTREE: the files as they lie here"
     )
     parser.add_argument("--agent", action="store_true", help="the change was made by an agent (policies may ask)")
+    effect_arguments(parser)
+
+
+def effect_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments that say whether, and for how long, a change is run."""
     parser.add_argument("--static-only", action="store_true", help="only read the code, don't run it")
     parser.add_argument(
         "--effect-timeout",
         type=_seconds,
         default=120,
         metavar="SECONDS",
-        help="how long running it may take in all; past it the change is `unknown` (default: 120)",
+        help="how long running a change may take in all; past it the change is `unknown` (default: 120)",
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from workbench.changes import Risk, file_diffs
+from workbench.changes import Measured, Risk, classify, file_diffs, measure
 from workbench.cli.classify import tell_requirement, tell_risks
 from workbench.cli.console import Console, shared_options
 from workbench.errors import ExitCode, UsageError
@@ -83,6 +83,8 @@ class ShowReport(BaseModel):
     signoffs: list[ShownSignOff]
     invalid: list[dict[str, str]]
     evidence: dict[str, str]
+    effect: Measured | None
+    """What running it showed whoever proposed it, where that is about exactly these trees. What it cleared is for looking at."""
     diff: list[str]
 
 
@@ -212,11 +214,13 @@ def _show(repo: Repo, name: str, console: Console) -> ExitCode:
                 words=queued.change.words, decision=assessment.decision.decision, risks=assessment.classification.risks,
                 rules=assessment.decision.reasons, requires=assessment.decision.requires, missing=missing,
                 signoffs=[_shown(given) for given in (*standing.approvals, *standing.objections)],
-                invalid=[{"id": each, "why": why} for each, why in standing.invalid], evidence=queued.evidence, diff=diff,
+                invalid=[{"id": each, "why": why} for each, why in standing.invalid], evidence=queued.evidence,
+                effect=assessment.measured, diff=diff,
             )
         )  # fmt: skip
         return ExitCode.OK
     _tell(console, queued, assessment.decision, assessment.classification.risks, standing, missing)
+    _tell_effect(console, assessment.measured)
     for line in diff:
         console.data(visible(line))
     if queued.change.words:
@@ -243,6 +247,13 @@ def _tell(
         console.data(f"  void  sign-off {name}: {visible(why)}")
     for text in missing:
         console.data(f"  lacks {visible(text)}")
+
+
+def _tell_effect(console: Console, measured: Measured | None) -> None:
+    for text in measured.words if measured else ["nobody ran it on these two trees; the risks are those read from the code"]:
+        console.data(f"  run   {visible(text, limit=400)}")
+    for one in measured.cleared if measured else []:
+        console.data(f"  run   {one.kind.value} in {visible(one.path)}: {visible(one.reason, limit=300)}")
 
 
 def _diff(repo: Repo, queued: queue.QueuedChange) -> list[str]:
@@ -300,7 +311,12 @@ def _apply(repo: Repo, settings: Settings, args: argparse.Namespace, console: Co
     ref = (named if named.startswith("refs/heads/") else f"refs/heads/{named}") if named else repo.branch()
     if ref is None:
         raise UsageError("HEAD is detached, so there is no branch to apply to.", "name one with --branch")
-    done = apply(repo, queued.digest, target_ref=ref, gates=queue.assess(repo, queued).gates)
+    assessment = queue.assess(repo, queued)
+    measured = None
+    if assessment.decision.decision == "allow":  # nobody has looked at it, so it is at least run here
+        read = classify(repo, queued.change)
+        measured = measure(settings, repo, queued.change, read, progress=lambda text: console.say(f"  … {text}"))
+    done = apply(repo, queued.digest, target_ref=ref, gates=assessment.gates, measured=measured)
     if console.json:
         console.model(
             AppliedReport(change=queued.id, commit=done.commit, ref=done.ref, signoffs=list(done.signoffs), already=done.already)

@@ -1,33 +1,36 @@
 """The session's net change: what it is, what the policy asks for, into the queue, and onto the branch.
 
-Judged is always the sum since the branch's own tree, never the newest slice. Everything here calls `changes`, `policy`
-and `review`; the decisions are theirs.
+Judged is always the sum since the branch's own tree, never the newest slice, by reading it and by running it. Everything here
+calls `changes`, `policy` and `review`; the decisions are theirs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from workbench.changes import Author, Change, Classification, classify
-from workbench.errors import Refusal
+from workbench.changes import Author, Change, Classification, Measured, classify, joined, measure
+from workbench.errors import Refusal, WorkbenchError
+from workbench.loop import trees
 from workbench.loop.context import AGENT, LoopContext
 from workbench.loop.state import LoopState, Proposal
 from workbench.policy import Decision, load_policy
 from workbench.policy.rules import LEAK_GATES
 from workbench.repo import Repo
 from workbench.review import apply, ledger, queue, signoff
-from workbench.review.gates import GATES, GateEvidence, missing_gates
+from workbench.review.gates import EFFECT, GATES, GateEvidence, missing_gates
 
 
 @dataclass(frozen=True)
 class Judged:
-    """The net change, what it is and what is asked for."""
+    """The net change, what it is and what is asked for. `measured` is what running it showed, None where it was not run."""
 
     change: Change
     classification: Classification
     decision: Decision
+    measured: Measured | None = None
 
     @property
     def kinds(self) -> str:
@@ -45,8 +48,14 @@ class Said:
     comment: str
 
 
-def judge(ctx: LoopContext, state: LoopState) -> Judged:
-    """Classifies landed → tree and asks the policy of the landed tree."""
+def judge(ctx: LoopContext, state: LoopState, *, for_a_person: bool = False) -> Judged:
+    """Judges landed → tree by both keys and asks the policy of the landed tree.
+
+    It is run where that can change what happens: where reading it asks nobody, where running it could clear it, and before a
+    person is asked (`for_a_person`), for whom nothing is cleared. Else it is left for then, and that is said.
+    """
+    from workbench.changes.clearing import could_be_cleared
+
     titles = [proposal["title"] for proposal in state.get("authors", [])] + state.get("summaries", [])
     change = Change(
         base=state["landed"],
@@ -55,13 +64,40 @@ def judge(ctx: LoopContext, state: LoopState) -> Judged:
         title=(titles[0] if len(titles) == 1 else f"{ctx.use_case}: {len(titles)} steps of session {ctx.session_id}"),
         words="\n".join(f"- {title}" for title in titles),
     )
-    classification = classify(ctx.repo, change)
     policy = load_policy(ctx.repo, state["landed"])
-    decision = policy.decide(
-        classification.risks, author=change.author, use_cases=classification.use_cases, size=classification.size,
-        undeliverable=classification.undeliverable,
-    )  # fmt: skip
-    return Judged(change, classification, decision)
+    found = classify(ctx.repo, change)
+    decision = queue.decided(policy, change, found, None)
+    if decision.decision == "block":
+        return Judged(change, found, decision)
+    if not for_a_person and decision.decision == "review" and not could_be_cleared(ctx.repo, change, found.risks):
+        ctx.say("read, not run yet: a person is asked whatever running it shows, and it is run before they are")
+        return Judged(change, found, decision)
+    measured = _run(ctx, state, change, found)
+    both = joined(found, change, [measured]) if for_a_person else joined(found, change, [], clearing=measured)
+    return Judged(change, both, queue.decided(policy, change, both, None), measured)
+
+
+def _run(ctx: LoopContext, state: LoopState, change: Change, found: Classification) -> Measured:
+    """What running it shows; the same trees on the same tables are run once."""
+    ctx.say("running base and result side by side …")
+    measured = measure(ctx.settings, ctx.repo, change, found, tables=state.get("tables", ""))
+    for text in measured.words:
+        ctx.say(f"  {text}")
+    for risk in measured.risks:
+        ctx.say(f"  seen by running it: {risk.kind.value}: {risk.reason}")
+    return measured
+
+
+def keep_tables(ctx: LoopContext, tree: str) -> None:
+    """Keeps the tables of a build that came to its end: should the next ones not fit any more, changes are compared on these."""
+    from workbench.changes.kept import keep_last_tables
+    from workbench.pipeline.contract import load_contract
+    from workbench.pipeline.runner import Pipeline, known_tables
+
+    root = trees.checkout(ctx.settings, tree)
+    with suppress(WorkbenchError), Pipeline(ctx.settings, load_contract(root, ctx.use_case), root=root) as pipeline:
+        tables = pipeline.load()
+        keep_last_tables(ctx.settings, ctx.use_case, tables, known_tables(tables))
 
 
 def author_of(proposals: Sequence[Proposal]) -> Author:
@@ -87,6 +123,8 @@ def record_judgement(ctx: LoopContext, state: LoopState, node: str, judged: Judg
         rules=[rule.model_dump(mode="json") for rule in decision.rules],
         requires=decision.requires.model_dump(mode="json"),
         policy=decision.policy_digest,
+        effect=ctx.blob(judged.measured.model_dump(mode="json")) if judged.measured else None,
+        cleared=node != "ask",
     )
 
 
@@ -113,13 +151,16 @@ def gate_report(ctx: LoopContext, state: LoopState, required: Sequence[str]) -> 
 
 
 def enqueue(ctx: LoopContext, judged: Judged, report: bytes) -> queue.QueuedChange:
-    """Puts the change with its gate report into the queue; the same change twice is one entry."""
+    """Puts the change with its gate report and what running it showed into the queue; the same change twice is one entry."""
+    evidence = {GATES: report} if report else {}
+    if judged.measured is not None:
+        evidence[EFFECT] = judged.measured.content
     return queue.propose(
         ctx.repo,
         judged.change,
         judged.classification,
         judged.decision,
-        {GATES: report} if report else {},
+        evidence,
         use_case=ctx.use_case,
         session=ctx.session_id,
     )
@@ -149,12 +190,15 @@ def person_said(ctx: LoopContext, change_id: str) -> Said | None:
     return Said("approve", _names(standing.approvals), [found.id for found in standing.approvals], comment)
 
 
-def apply_queued(ctx: LoopContext, change_id: str) -> apply.Application:
-    """Onto the branch through the one trusted function, which verifies everything again; raises what it raises."""
+def apply_queued(ctx: LoopContext, change_id: str, measured: Measured | None = None) -> apply.Application:
+    """Onto the branch through the one trusted function, which verifies everything again; raises what it raises.
+
+    `measured` is what this session saw when it ran the change, for one that goes in without people.
+    """
     queued = queue.get(ctx.repo, change_id)
     report = queue.evidence(ctx.repo, queued).get(GATES)
     gates = GateEvidence.from_report(report) if report else None
-    return apply.apply(ctx.repo, queued.id, target_ref=ctx.target, gates=gates)
+    return apply.apply(ctx.repo, queued.id, target_ref=ctx.target, gates=gates, measured=measured)
 
 
 def _names(signed: Sequence[signoff.SignOff]) -> list[str]:

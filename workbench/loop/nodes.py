@@ -33,6 +33,7 @@ def build(ctx: LoopContext, state: LoopState) -> LoopState:
         error=str(error.get("message", "")),
     )  # fmt: skip
     if ok:
+        net.keep_tables(ctx, state["tree"])
         ctx.say("build ok: " + ", ".join(f"{name} {value:.3g}" for name, value in scores.items()))
         return {"failure": None, "tables": fingerprint(sorted((output["digests"]["tables"] or {}).items()))}
     ctx.say(f"build failed: {error.get('message', 'no reason given')}")
@@ -54,7 +55,7 @@ def settle(ctx: LoopContext, state: LoopState) -> LoopState:
     if report is None:
         return {}
     queued = net.enqueue(ctx, judged, report)
-    applied = net.apply_queued(ctx, queued.id)
+    applied = net.apply_queued(ctx, queued.id, judged.measured)
     ctx.record("applied", step=state["step"], node="settle", change=queued.id, commit=applied.commit, by="policy")
     ctx.say(f"applied without a person: the policy asks nobody for {judged.kinds}")
     return {"landed": state["tree"], "signed": [], "summaries": []}
@@ -152,10 +153,11 @@ def fix(ctx: LoopContext, state: LoopState) -> LoopState:
 
 def ask(ctx: LoopContext, state: LoopState) -> LoopState:
     """Puts the net change into the queue; the graph then stops at a person."""
-    judged = net.judge(ctx, state)
     report = net.gate_report(ctx, state, [])
     if report is None:
         return {"outcome": "failed", "reason": "no gate report on exactly this tree"}
+    judged = net.judge(ctx, state, for_a_person=True)
+    net.record_judgement(ctx, state, "ask", judged)
     queued = net.enqueue(ctx, judged, report)
     requires = judged.decision.requires.model_dump(mode="json")
     ctx.record("queued", step=state["step"], node="ask", change=queued.id, digest=judged.change.digest, requires=requires)

@@ -52,6 +52,13 @@ def code_digest(root: Path) -> str:
     return digest.hexdigest()
 
 
+def surroundings(settings: Settings) -> str:
+    """What results depend on beside code and tables: Python, the installed packages, and files outside that may be read."""
+    further = [settings.root / path for path in settings.sandbox.read]
+    further += [place for name in settings.data if (place := settings.root / name).is_dir()]
+    return _hash([_FORMAT, _versions(), _surroundings(settings.state / "nowhere", further)])
+
+
 class Cache:
     """The kept results of one use case's code tree."""
 

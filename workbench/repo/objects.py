@@ -178,10 +178,13 @@ class Objects:
         known = self._trees.get(tree)
         if known is not None:
             return known
-        found = self._object(tree)
+        return self._entries(tree, self._object(tree))
+
+    def _entries(self, tree: str, found: tuple[str, str, bytes] | None) -> tuple[tuple[str, Entry], ...]:
         if found is None or found[1] != "tree":
             raise Corrupt(f"git tree {tree} is missing.", f"look at the repository with `git -C {self.root} fsck`")
-        content, at, entries = found[2], 0, []
+        content, at = found[2], 0
+        entries: list[tuple[str, Entry]] = []
         while at < len(content):
             space, nul = content.index(b" ", at), content.index(b"\0", at)
             entries.append(
@@ -192,6 +195,8 @@ class Objects:
 
     def list_tree(self, tree: str, prefix: str = "") -> dict[str, Entry]:
         """Every file below `tree`: path with `/` → Entry, in git's order."""
+        if not prefix:
+            self._read_below(tree)
         listing: dict[str, Entry] = {}
         for name, entry in self.children(tree):
             if entry.mode == DIRECTORY:
@@ -199,6 +204,17 @@ class Objects:
             else:
                 listing[prefix + name] = entry
         return listing
+
+    def _read_below(self, tree: str) -> None:
+        """Reads all tree objects below one, a level at a time, so that a large tree takes a few questions and not hundreds."""
+        level = [tree]
+        while level:
+            unread = list(dict.fromkeys(one for one in level if one not in self._trees))
+            for start in range(0, len(unread), _AT_ONCE):
+                some = unread[start : start + _AT_ONCE]
+                for one, found in zip(some, self._objects(some), strict=True):
+                    self._entries(one, found)
+            level = [entry.id for one in unread for _, entry in self.children(one) if entry.mode == DIRECTORY]
 
     def entry(self, tree: str, path: str) -> Entry | None:
         """What is at `path` (directories too), or None."""

@@ -1,7 +1,8 @@
 """Applying: the one function that moves a branch to a change's result, and the only one that spends sign-offs.
 
-It believes nothing that it is told but the gate evidence its caller measured: it reads both trees, classifies, reads the
-policy of the base tree, decides, checks every sign-off, and only then moves the branch, by compare-and-swap.
+It believes nothing that it is told but what its caller measured, gates and effect: it reads both trees, classifies, reads the
+policy of the base tree, decides, checks every sign-off, and only then moves the branch, by compare-and-swap. What the queue
+holds about running the change can only add risks; where people have to sign, nothing is cleared.
 
 The order makes a kill at any point harmless: (1) the ledger says `applying`, with the commit to be, which spends the
 sign-offs; (2) the branch moves to that commit; (3) the work tree follows, where it has the branch checked out; (4) the
@@ -15,12 +16,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from workbench.errors import Refusal, SignOffRequired
+from workbench.changes import Measured, joined
+from workbench.errors import Corrupt, Refusal, SignOffRequired
+from workbench.policy import Decision
 from workbench.repo import DIRECTORY, SUBMODULE, Difference, Entry, Identity, Repo
 from workbench.review import ledger, queue, signoff
-from workbench.review.gates import GateEvidence, missing_gates
+from workbench.review.gates import GateEvidence, missing_gates, sha256
 from workbench.review.ledger import Aborted, Applied, Applying
-from workbench.review.queue import QueuedChange
+from workbench.review.queue import Assessment, QueuedChange
 
 CHANGE_TRAILER, SIGNOFF_TRAILER, LEDGER_TRAILER = "Workbench-Change", "Workbench-Sign-Off", "Workbench-Ledger"
 
@@ -37,14 +40,16 @@ class Application:
 
 
 def apply(
-    repo: Repo, digest: str, *, target_ref: str, gates: GateEvidence | None, now: datetime | None = None,
-    progress: Callable[[str], None] | None = None,
+    repo: Repo, digest: str, *, target_ref: str, gates: GateEvidence | None, measured: Measured | None = None,
+    now: datetime | None = None, progress: Callable[[str], None] | None = None,
 ) -> Application:  # fmt: skip
     """Applies the queued change `digest` (or id) to `target_ref`, if the policy and people allow it.
 
-    `gates` are the results of the audit of exactly the result tree. Raises SignOffRequired where people are still asked, and
-    Refusal for everything else that stands in the way; then nothing has changed. Asking again for what was applied returns
-    it. `progress` hears `recorded`, `moved`, `followed`, `finished`, each after that step is on disk.
+    `gates` are the results of the audit of exactly the result tree; `measured` is what the caller itself saw when it ran base
+    and result here, never what lies in the queue: its risks count, and only what it cleared can go in without people.
+    Raises SignOffRequired where people are still asked, and Refusal for everything else that stands in the way; then nothing
+    has changed. Asking again for what was applied returns it. `progress` hears `recorded`, `moved`, `followed`, `finished`,
+    each after that step is on disk.
     """
     say = progress or (lambda _: None)
     moment = (now or datetime.now(UTC)).astimezone(UTC)
@@ -54,8 +59,10 @@ def apply(
     done = _applied(repo, found, queued, target_ref)
     if done is not None:
         return done
-    assessment = queue.assess(repo, queued)
-    decision = assessment.decision
+    for entry in ledger.unfinished(found):
+        if (entry.queued, entry.ref) == (queued.commit, target_ref):  # `recover` could not end it: here is why
+            return _complete(repo, entry, moment, say)
+    assessment, decision = _judged(repo, queued, measured)
     if decision.decision == "block":
         raise Refusal(
             f"Change {queued.id} is blocked: {'; '.join(decision.reasons)}", "it can't be applied by anybody; change it"
@@ -76,6 +83,7 @@ def apply(
     entry = Applying(
         at=moment, change=queued.digest, queued=queued.commit, ref=target_ref, old=tip, signoffs=used, decision=decision.decision,
         policy_digest=decision.policy_digest, gates=gates.digest if gates else "",
+        effect=sha256(measured.content) if measured else "",
         commit=_commit(repo, queued, tip, used, ledger.head(repo), moment),
     )  # fmt: skip
     begun = ledger.append(repo, entry, unless=lambda found: _taken(found, entry))
@@ -85,6 +93,17 @@ def apply(
     return _complete(repo, begun, moment, say)
 
 
+def _judged(repo: Repo, queued: QueuedChange, measured: Measured | None) -> tuple[Assessment, Decision]:
+    """The change as a sign-off is about it, and what the policy asks now: nobody, or what it asks with nothing cleared."""
+    assessment = queue.assess(repo, queued)
+    if measured is None:
+        return assessment, assessment.decision
+    change, found = queued.change, assessment.classification
+    kept = [joined(found, change, [], clearing=measured), joined(found, change, [measured])]
+    automatic, asked = (queue.decided(assessment.policy, change, one, assessment.gates) for one in kept)
+    return assessment, automatic if automatic.decision == "allow" else asked
+
+
 def recover(repo: Repo, *, now: datetime | None = None) -> list[Application]:
     """Brings every application that was begun and interrupted to its end; returns those that now stand."""
     moment = (now or datetime.now(UTC)).astimezone(UTC)
@@ -92,7 +111,7 @@ def recover(repo: Repo, *, now: datetime | None = None) -> list[Application]:
     for entry in ledger.unfinished(ledger.entries(repo)):
         try:
             ended.append(_complete(repo, entry, moment, lambda _: None))
-        except Refusal:  # its branch went elsewhere: given up, and said so in the ledger
+        except Refusal:  # its branch went elsewhere, and the ledger says so; or the work tree can't follow yet
             continue
     return ended
 
@@ -222,7 +241,16 @@ def _follow(repo: Repo, entry: Applying) -> None:
         repo.write_file(repo.root, path, new)
     staged = repo.index_entries(path for path, _, _ in differences)
     if staged is not None:
-        repo.set_index({path: new for path, old, new in differences if staged.get(path) == old})
+        try:
+            repo.set_index({path: new for path, old, new in differences if staged.get(path) == old})
+        except Corrupt:
+            lock = repo.git_dir / "index.lock"
+            if not lock.exists():
+                raise
+            raise Refusal(
+                f"{entry.ref} moved to {entry.commit[:12]}, but git's index is locked: a git is at work, or one was killed.",
+                f"when no git runs here, remove {lock} and ask again",
+            ) from None
 
 
 def _modes(change: Difference) -> set[str]:

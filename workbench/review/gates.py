@@ -12,6 +12,8 @@ from workbench.policy.rules import LEAK_GATES
 
 GATES = "gates.json"
 """The name under which the audit report of the result tree lies in a queued change's evidence."""
+EFFECT = "effect.json"
+"""The name under which what running base and result showed lies there."""
 
 
 class GateEvidence(BaseModel):

@@ -46,6 +46,8 @@ class Applying(_Entry):
     policy_digest: str
     gates: str = ""
     """SHA-256 of the gate evidence that was looked at."""
+    effect: str = ""
+    """SHA-256 of what running base and result showed whoever applied it; empty where they did not run it."""
 
 
 class Applied(_Entry):

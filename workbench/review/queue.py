@@ -1,7 +1,7 @@
 """The queue of proposed changes, in git: one ref per change, with both trees and the evidence below it.
 
 What is stored here about a change (its kinds, what the policy asks) is for showing; whoever decides or applies works it
-out again from the trees (`assess`).
+out again from the trees (`assess`). Stored evidence of what running the change showed can add risks, and clears none.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from datetime import UTC, datetime
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from workbench.changes import Author, Change, Classification, classify
+from workbench.changes import Author, Change, Classification, Measured, classify, joined
 from workbench.errors import Corrupt, UsageError
 from workbench.policy import Decision, Policy, load_policy
 from workbench.repo import DIRECTORY, FILE, Entry, Identity, Repo
 from workbench.review import ledger
-from workbench.review.gates import GATES, GateEvidence, digests
+from workbench.review.gates import EFFECT, GATES, GateEvidence, digests
 
 PREFIX = "refs/workbench/queue/"
 _FILE = "change.json"
@@ -48,12 +48,16 @@ class QueuedChange(BaseModel):
 
 @dataclass(frozen=True)
 class Assessment:
-    """A queued change judged afresh, from its trees alone."""
+    """A queued change judged afresh: what its trees say, and every risk that running it showed whoever proposed it.
+
+    `measured` is that evidence, where it is about exactly these trees; what it cleared is for looking at.
+    """
 
     classification: Classification
     policy: Policy
     decision: Decision
     gates: GateEvidence | None
+    measured: Measured | None = None
 
 
 def propose(
@@ -76,6 +80,8 @@ def propose(
     if existing is not None:
         before = _read(repo, change.id, existing)
         same = before.model_copy(update={"proposed_at": queued.proposed_at, "session": session, "commit": ""})
+        if _timed_apart(repo, before, evidence):
+            same = same.model_copy(update={"evidence": queued.evidence})
         if same == queued and existing not in ledger.applied_queue_commits(ledger.entries(repo)):
             return before
     files = {f"evidence/{name}": Entry(FILE, repo.store("blob", content)) for name, content in evidence.items()}
@@ -87,6 +93,14 @@ def propose(
         at=queued.proposed_at,
     )  # fmt: skip
     return queued.model_copy(update={"commit": made})
+
+
+def _timed_apart(repo: Repo, before: QueuedChange, now: Mapping[str, bytes]) -> bool:
+    """Whether the evidence is the same but for how long measuring the effect took."""
+    stored = evidence(repo, before)
+    effects = [Measured.read(found.get(EFFECT)) for found in (stored, now)]
+    others = [{name: content for name, content in found.items() if name != EFFECT} for found in (stored, now)]
+    return None not in effects and others[0] == others[1] and bool(effects[0] and effects[1] and effects[0].same(effects[1]))
 
 
 def pending(repo: Repo, *, unreadable: list[Corrupt] | None = None) -> list[QueuedChange]:
@@ -144,17 +158,24 @@ def evidence(repo: Repo, queued: QueuedChange) -> dict[str, bytes]:
 
 
 def assess(repo: Repo, queued: QueuedChange) -> Assessment:
-    """Kinds, policy (of the base tree) and decision, worked out again; nothing stored with the change is believed."""
+    """Kinds, policy (of the base tree) and decision, worked out again; nothing stored with the change makes it less risky."""
     change = queued.change
-    classification = classify(repo, change)
     policy = load_policy(repo, change.base)
-    report = evidence(repo, queued).get(GATES)
+    pieces = evidence(repo, queued)
+    measured = Measured.read(pieces.get(EFFECT))
+    measured = measured if measured is not None and measured.is_about(change) else None
+    classification = joined(classify(repo, change), change, [measured])
+    report = pieces.get(GATES)
     gates = GateEvidence.from_report(report) if report is not None else None
-    decision = policy.decide(
+    return Assessment(classification, policy, decided(policy, change, classification, gates), gates, measured)
+
+
+def decided(policy: Policy, change: Change, classification: Classification, gates: GateEvidence | None) -> Decision:
+    """What the policy asks of a change that is classified so; what the audit found counts, where there is a report."""
+    return policy.decide(
         classification.risks, author=change.author, use_cases=classification.use_cases, size=classification.size,
         findings=gates.findings if gates else (), undeliverable=classification.undeliverable,
     )  # fmt: skip
-    return Assessment(classification, policy, decision, gates)
 
 
 def author_of(repo: Repo, commit_id: str, *, agent: bool = False) -> Author:

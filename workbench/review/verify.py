@@ -1,26 +1,30 @@
 """Verifying a branch: every risky change between two commits carries a valid sign-off. Public keys and git are all it needs.
 
 Kinds are worked out again from the trees of each step along the first parents, and of the sum of the steps since the last
-signed tree, so that a risky change can't be cut into harmless slices.
+signed tree, so that a risky change can't be cut into harmless slices. Where stages can be run here, a step that reading alone
+lets pass is run as well, and so is an unsigned one that a run could clear; what people signed is not.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from workbench.changes import Change, classify
+from workbench.changes import Change, Classification, Measured, Risk, classify, joined, measure
+from workbench.changes.judge import EFFECT_SECONDS
 from workbench.errors import Corrupt, UsageError
-from workbench.policy import Decision, load_policy
+from workbench.policy import Decision, Policy, load_policy
 from workbench.policy.reviewers import normal
 from workbench.repo import Commit, Repo
 from workbench.review import ledger, queue, signoff
 from workbench.review.apply import CHANGE_TRAILER, LEDGER_TRAILER
 from workbench.review.gates import missing_gates
 from workbench.review.ledger import Applying
+from workbench.settings import Settings
 
 _FETCH = "fetch the record: git fetch origin 'refs/workbench/*:refs/workbench/*'"
 
@@ -39,6 +43,8 @@ class Step(BaseModel):
     why: str
     signoffs: list[str] = []
     reviewers: list[str] = []
+    effect: str = ""
+    """What running it came to, in words; empty where it wasn't run."""
 
 
 class VerifyReport(BaseModel):
@@ -53,8 +59,11 @@ class VerifyReport(BaseModel):
     steps: list[Step]
 
 
-def verify(repo: Repo, base_revision: str, head_revision: str, *, now: datetime | None = None) -> VerifyReport:
-    """Checks every change between two revisions.
+def verify(
+    repo: Repo, base_revision: str, head_revision: str, *, now: datetime | None = None, settings: Settings | None = None,
+    timeout: float = EFFECT_SECONDS, progress: Callable[[str], None] | None = None,
+) -> VerifyReport:  # fmt: skip
+    """Checks every change between two revisions; with `settings` by running it as well, `timeout` seconds for each change.
 
     Raises Corrupt where the ledger isn't what was written, UsageError where `head` was not made on top of `base`.
     """
@@ -64,7 +73,7 @@ def verify(repo: Repo, base_revision: str, head_revision: str, *, now: datetime 
         raise UsageError(
             f"`{head_revision}` was not made on top of `{base_revision}`.", "rebase it, or give the commit it started from"
         )
-    check = _Check(repo, moment)
+    check = _Check(repo, moment, settings, timeout, progress)
     commits = [repo.commit_of(commit_id) for commit_id in repo.first_parents(base, head)]
     if commits and commits[0].parents[:1] != (base,):  # `base` came in by a merge: only the sum can be told apart
         steps = [check.step(repo.commit_of(base), commits[-1])]
@@ -76,13 +85,18 @@ def verify(repo: Repo, base_revision: str, head_revision: str, *, now: datetime 
 
 
 class _Check:
-    def __init__(self, repo: Repo, now: datetime) -> None:
+    def __init__(
+        self, repo: Repo, now: datetime, settings: Settings | None, timeout: float, progress: Callable[[str], None] | None
+    ) -> None:
         self.repo = repo
         self.now = now
+        self.settings, self.timeout, self.progress = settings, timeout, progress
         self.entries = ledger.entries(repo)
         self.begun = {entry.commit: entry for entry in self.entries if isinstance(entry, Applying)}
         self.head = ledger.head(repo)
         self.used: set[str] = set()
+        self.cleared: set[tuple[str, str, str | None]] = set()
+        """(kind, path, use case) of what running cleared in the steps since the last signed tree."""
 
     def steps(self, base: Commit, commits: list[Commit]) -> list[Step]:
         """Each step, and at every signed tree and at the end the sum since the signed tree before."""
@@ -93,6 +107,7 @@ class _Check:
             if step.status == "signed":
                 found += self._sum(anchor, before)
                 anchor = commit
+                self.cleared.clear()
             found.append(step)
             before = commit
         return found + self._sum(anchor, before)
@@ -101,25 +116,58 @@ class _Check:
         # One step is its own sum.
         if anchor.id == last.id or last.parents[:1] == (anchor.id,):
             return []
-        step = self.step(anchor, last)
+        step = self.step(anchor, last, of_several=True)
         return [step] if step.status == "unsigned" else []
 
-    def step(self, before: Commit, after: Commit) -> Step:
-        """What one step is, and who signed it."""
+    def step(self, before: Commit, after: Commit, *, of_several: bool = False) -> Step:
+        """What one step, or the sum of several, is, and who signed it."""
         author = queue.author_of(self.repo, after.id)
         change = Change(base=before.tree, result=after.tree, author=author, title="")
-        classification = classify(self.repo, change)
-        decision = load_policy(self.repo, before.tree).decide(
-            classification.risks, author=author, use_cases=classification.use_cases, size=classification.size,
-            undeliverable=classification.undeliverable,
-        )  # fmt: skip
-        kinds = [kind.value for kind in classification.kinds]
-        about: dict[str, Any] = {"commit": after.id, "since": before.id, "digest": change.digest, "kinds": kinds}
-        if decision.decision == "allow":
-            return Step(**about, status="allowed", why="; ".join(decision.reasons))
+        policy = load_policy(self.repo, before.tree)
+        found = classify(self.repo, change)
+        decision = queue.decided(policy, change, found, None)
+        about: dict[str, Any] = {"commit": after.id, "since": before.id, "digest": change.digest}
         if decision.decision == "block":
-            return Step(**about, status="unsigned", why="; ".join(decision.reasons))
-        return self._signed(about, change, decision, after)
+            return Step(**about, kinds=_kinds(found), status="unsigned", why="; ".join(decision.reasons))
+        if decision.decision == "allow":
+            measured = self._run(change, found)
+            found = joined(found, change, [measured])
+            decision = queue.decided(policy, change, found, None)
+            about |= {"kinds": _kinds(found), "effect": _said(measured)}
+            if decision.decision == "allow":
+                return Step(**about, status="allowed", why="; ".join(decision.reasons))
+            return self._signed(about, change, decision, after)
+        step = self._signed({**about, "kinds": _kinds(found)}, change, decision, after)
+        return step if step.status == "signed" else self._clear(step, change, found, policy, of_several)
+
+    def _run(self, change: Change, found: Classification) -> Measured | None:
+        if self.settings is None:
+            return None
+        return measure(self.settings, self.repo, change, found, timeout=self.timeout, progress=self.progress)
+
+    def _clear(self, step: Step, change: Change, found: Classification, policy: Policy, of_several: bool) -> Step:
+        """An unsigned step that running it clears is allowed; where nothing could be cleared it isn't run.
+
+        In a sum, what a step's own run cleared stays cleared if nothing of that kind is seen when the sum is run.
+        """
+        from workbench.changes.clearing import could_be_cleared
+
+        known = self.cleared if of_several else set()
+        if self.settings is None or not (known or could_be_cleared(self.repo, change, found.risks)):
+            return step
+        measured = self._run(change, found)
+        both = joined(found, change, [], clearing=measured)
+        seen = {risk.kind.value for risk in both.risks if risk.by == "effect"}
+        if known and "unknown" not in seen:
+            again = {place for place in known if place[0] not in seen}
+            marked = [risk.model_copy(update={"cleared": risk.cleared or _place(risk) in again}) for risk in both.risks]
+            both = both.model_copy(update={"risks": marked})
+        decision = queue.decided(policy, change, both, None)
+        said: dict[str, Any] = {"effect": _said(measured), "kinds": _kinds(both)}
+        if decision.decision == "allow":
+            said |= {"status": "allowed", "why": "; ".join(["running it clears what was read", *decision.reasons])}
+            self.cleared |= {_place(risk) for risk in both.risks if risk.cleared}
+        return step.model_copy(update=said)
 
     def _signed(self, about: dict[str, Any], change: Change, decision: Decision, after: Commit) -> Step:
         ref = queue.PREFIX + change.id
@@ -158,3 +206,15 @@ class _Check:
             raise Corrupt(
                 f"The ledger doesn't hold what commit {commit.id[:12]} says of it: entries are missing or were rewritten.", _FETCH
             )
+
+
+def _place(risk: Risk) -> tuple[str, str, str | None]:
+    return risk.kind.value, risk.path, risk.use_case
+
+
+def _kinds(found: Classification) -> list[str]:
+    return [kind.value for kind in found.kinds]
+
+
+def _said(measured: Measured | None) -> str:
+    return "; ".join([*measured.words, *(risk.reason for risk in measured.risks)]) if measured else ""

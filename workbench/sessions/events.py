@@ -194,6 +194,10 @@ class Classified(_Event):
     requires: dict[str, JsonValue] = Field(default_factory=dict)
     findings: list[str] = Field(default_factory=list)
     policy: str = ""
+    effect: Digest | None = None
+    """What running the change showed; null where it was not run."""
+    cleared: bool = True
+    """Whether risks that running it clears are marked so; before a person is asked nothing is."""
 
 
 class Queued(_Event):
@@ -334,7 +338,7 @@ EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 KINDS: frozenset[str] = frozenset(EVENT.json_schema()["discriminator"]["mapping"])
 
 
-_BLOB_FIELDS = ("output", "report", "input", "diff", "request", "response", "answer")
+_BLOB_FIELDS = ("output", "report", "input", "diff", "request", "response", "answer", "effect")
 
 
 def event(kind: str, **fields: Any) -> Event:
@@ -344,9 +348,7 @@ def event(kind: str, **fields: Any) -> Event:
 
 def blobs_of(recorded: Event) -> dict[str, str]:
     """Field → SHA-256 of every blob that this event names."""
-    named = {
-        field: getattr(recorded, field, None) for field in ("output", "report", "input", "diff", "request", "response", "answer")
-    }
+    named = {field: getattr(recorded, field, None) for field in _BLOB_FIELDS}
     return {field: sha for field, sha in named.items() if isinstance(sha, str)}
 
 

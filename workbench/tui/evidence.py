@@ -15,7 +15,7 @@ from workbench.report.model import AuditReport, ranked
 from workbench.report.plot import plotted
 from workbench.report.text import draw
 from workbench.report.words import GATE_GLYPH, PROMISE, SEVERITY_GLYPH, evidence_words, moved_at, place, probed, touched
-from workbench.review.gates import GATES
+from workbench.review.gates import EFFECT, GATES
 from workbench.review.queue import Assessment, QueuedChange
 from workbench.tui.lines import Line, line
 
@@ -34,8 +34,27 @@ def evidence_lines(queued: QueuedChange, assessment: Assessment, evidence: Mappi
         lines += _stored(assessment, queued.change.result)
     else:
         lines += report_lines(report, width)
+    lines += [line(""), *effect_lines(assessment, evidence.get(EFFECT))]
     lines += [line(""), *risk_lines(assessment)]
     lines += [line(""), *author_lines(queued)]
+    return lines
+
+
+def effect_lines(assessment: Assessment, stored: bytes | None) -> list[Line]:
+    """What running base and result showed: what ran, what came out otherwise, and what nothing stands behind."""
+    measured = assessment.measured
+    lines = [line("SEEN BY RUNNING IT", "heading")]
+    if measured is None:
+        wrong = "nobody ran it" if stored is None else "what came with it is not about exactly these trees; it counts for nothing"
+        return [*lines, line(f"! {wrong}: the risks below are those read from the code", "warning")]
+    lines += [line(f"  {text}") for text in measured.words]
+    for risk in measured.risks:
+        where = " · ".join(part for part in (risk.use_case, risk.stage) if part)
+        lines.append(line(f"● {risk.kind.value}" + (f": {where}" if where else ""), "bad"))
+        lines += _paragraph(risk.reason, "    ", "plain")
+    for one in measured.cleared:
+        lines.append(line(f"○ {one.kind.value}: {one.path}", "good"))
+        lines += _paragraph(f"{one.reason}; whoever signs decides all the same", "    ", "dim")
     return lines
 
 
