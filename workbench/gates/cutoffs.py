@@ -64,14 +64,10 @@ def global_cuts(
 
     tests = [_at_or_before(times, start) for start in first_tests]
     ends = [at for end in gap_ends(gaps) if (at := _before(times, end)) is not None]
-    # The first cut gets the world that keeps rows to come: before what is rare they are often all there is to compare.
-    rare = sparse_arrivals(known, times)
-    late = [
-        at for at in late_arrivals(tables, known, times)[:2] if (before := _before(times, at)) and before > _near(times, _EARLY)
-    ]
-    for arrival, why in [*((at, "before a rare arrival") for at in rare[:1]), *((at, "before a late arrival") for at in late)]:
-        add(_before(times, arrival), why)
-    for arrival in rare[1:]:
+    for arrival in late_arrivals(tables, known, times)[:2]:
+        if (at := _before(times, arrival)) is not None and at > _near(times, _EARLY):
+            add(at, "before a late arrival")
+    for arrival in sparse_arrivals(known, times):
         add(_before(times, arrival), "before a rare arrival")
     add(next((at for at in reversed(tests) if at is not None), None), "first test prediction")
     add(ends[0] if ends else None, "before a gap ends")
@@ -239,7 +235,7 @@ def staggered_cut(
     weights = _rarity(frame[usable], own)
     order = np.lexsort((own, codes))
     bounds = np.searchsorted(codes[order], np.arange(len(groups) + 1))
-    gaps = _gap_ends_by_entity(tables, known)
+    gaps = gap_ends_by_entity(tables, known)
     cuts = np.empty(len(groups), dtype=np.int64)
     few_have_gaps = 5 * len(gaps) <= len(groups)
     for place, group in enumerate(groups):
@@ -259,7 +255,8 @@ def staggered_cut(
     return Cut.staggered(pd.Series(cuts, index=groups), entity)
 
 
-def _gap_ends_by_entity(tables: Mapping[str, pd.DataFrame], known: KnownTimes) -> dict[str, np.ndarray]:
+def gap_ends_by_entity(tables: Mapping[str, pd.DataFrame], known: KnownTimes) -> dict[str, np.ndarray]:
+    """Entity key → when the values become known (ns) that end its runs of missing ones."""
     ends: dict[str, list[np.ndarray]] = {}
     for name, table in tables.items():
         clock = known.times[name]

@@ -38,6 +38,7 @@ from workbench.gates.cutoffs import (
     all_gaps,
     clock_changes,
     gap_ends,
+    gap_ends_by_entity,
     global_cuts,
     sparse_sources,
     staggered_cut,
@@ -284,7 +285,8 @@ class Probe:
                 outcome.dismissed += [column for column in suspects if column not in anew]
                 suspects = anew
             if not suspects and self.runs - before + sum((cut is not None, far is not None)) < _MANY:
-                more = pulses.closer(train, times, self._special(), outcome.echoes, self.reference, entity)
+                own = gap_ends_by_entity(self.tables, self.known)
+                more = pulses.closer(train, times, self._special(), outcome.echoes, self.reference, entity, own)
                 suspects = self._pulsed(more, outcome)[1]
         if cut is not None:
             self._staggered(cut, frozenset(c for c, count in judged.items() if count >= _PULSED_ENOUGH), outcome, suspects)

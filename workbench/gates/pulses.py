@@ -100,18 +100,20 @@ def closer(
     heard: Mapping[str, np.ndarray | None],
     reference: Reference,
     entity: Sequence[str],
+    own: Mapping[str, np.ndarray],
 ) -> Pulses:
     """A second train, for which the echoes that the first has shown (`heard`) leave no first few to learn from: as close
-    everywhere as those of most columns leave room for, each entity in its turn."""
+    everywhere as those of most columns leave room for, each entity in its turn, just before one of its `own` instants (ns by
+    entity key) where it has any."""
     count = len(times)
     medium, dense = _distances(count)
     width = _WIDER * _width(dense)
     lengths = sorted(int(echo.sum()) for echo in heard.values() if echo is not None)
     # Half of all rows are out of reach of a lag's echo where pulses are twice as far apart as it is long.
     gap = min(max(2 * (lengths[len(lengths) // 2] + width if lengths else dense), dense), 2 * medium)
-    owners = turns(reference, entity, gap * first.step, first.step)
+    start = int(times[2]) - gap * first.step
+    owners = turns(reference, entity, gap * first.step, first.step, own, start)
     if len(owners) >= _TAKE_TURNS:
-        start = int(times[2]) - gap * first.step
         instants = np.arange(start, int(times[-1]), gap * first.step, dtype=np.int64)
         return Pulses(instants, width * first.step, first.step, 0, first.margin, width - _width(dense), owners)
     few = _noted(times, special)[1]

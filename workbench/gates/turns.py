@@ -6,7 +6,7 @@ as a feature's memory leaves room for; with turns, some entity has its own at ne
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -20,16 +20,26 @@ _EVENTS = 0.3
 """Entities per row of the frame from which rows are events rather than series."""
 
 
-def turns(reference: Reference, entity: Sequence[str], gap: int, step: int) -> pd.DataFrame:
+def turns(
+    reference: Reference, entity: Sequence[str], gap: int, step: int, own: Mapping[str, np.ndarray] | None = None, start: int = 0
+) -> pd.DataFrame:
     """The entities of a frame, a row each, and beside their columns the `shift` (ns, whole steps, less than `gap`) of each.
 
-    One row without columns and shift where there is one series, or where each row is an event of its own.
+    An entity with instants of its `own` (ns by entity key) takes the shift by which one of them comes just after one of those
+    that begin at `start`, every `gap` ns. One row without columns and shift where there is one series, or where each row is an
+    event of its own.
     """
     owners = reference.frame[list(entity)].drop_duplicates(ignore_index=True) if entity else reference.frame.iloc[:1, :0]
     if len(owners) > _EVENTS * len(reference.frame):  # each row is an entity: what it looks back on are others
         owners = owners.iloc[:1, :0]
     shares = (np.arange(len(owners)) * _TURN) % 1.0
-    return owners.assign(shift=(shares * gap // step).astype(np.int64) * step)
+    shifts = (shares * gap // step).astype(np.int64) * step
+    if own and len(owners) > 1:
+        for place, key in enumerate(entity_keys(owners, entity)):
+            if (instants := own.get(key)) is not None:
+                chosen = int(instants[place % len(instants)]) - 1
+                shifts[place] = (chosen - start) % gap // step * step
+    return owners.assign(shift=shifts)
 
 
 def local_times(reference: Reference, owners: pd.DataFrame | None) -> np.ndarray:
