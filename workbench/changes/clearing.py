@@ -75,12 +75,12 @@ def could_be_cleared(repo: Repo, change: Change, risks: Sequence[Risk]) -> bool:
 
 
 def _wanted(risks: Sequence[Risk]) -> list[Risk]:
-    return [risk for risk in risks if risk.kind in CLEARABLE and risk.path.endswith(".py")]
+    return [risk for risk in risks if risk.kind in CLEARABLE and risk.path.endswith(".py") and not risk.cleared]
 
 
 def _spoken(risks: Sequence[Risk]) -> str:
     """What the risks themselves say against clearing any of them."""
-    others = sorted({risk.kind.value for risk in risks} - {kind.value for kind in CLEARABLE | _BESIDE})
+    others = sorted({risk.kind.value for risk in risks if not risk.cleared} - {kind.value for kind in CLEARABLE | _BESIDE})
     if others:
         return f"the change is {others[0]}, too"
     elsewhere = [risk.path for risk in risks if risk.kind in CLEARABLE and not risk.path.endswith(".py")]

@@ -160,7 +160,10 @@ def _same_risks(file: _File, part: str, stages: list[StageReach]) -> Iterator[Ri
     for found in stages:
         how = f"{_how(found, (file.name, part))} ({SAME})"
         for risk in _stage_risks(found, file, part, how):
-            yield risk.model_copy(update={"cleared": True})
+            if risk.kind is RiskKind.UNKNOWN:
+                yield risk
+            elif risk.kind is not RiskKind.GATE:  # never cleared; a check that asks what it asked is none
+                yield risk.model_copy(update={"cleared": True})
 
 
 def counts(sign: Sign, stages: list[StageReach]) -> bool:
