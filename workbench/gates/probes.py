@@ -48,6 +48,7 @@ from workbench.gates.left_out import in_between, with_outcome
 from workbench.gates.outcome import DOUBLED, MOVED_KEYS, THINNED, TRUNCATED, VALUES, Attempt, Hit, Outcome, judge_exercise
 from workbench.gates.pulses import Pulses
 from workbench.gates.strikes import Strikes
+from workbench.gates.turns import are_events
 from workbench.pipeline import thinning, worlds
 from workbench.pipeline.asof import Cut, known_times
 from workbench.pipeline.pulsed import pulsed
@@ -293,7 +294,8 @@ class Probe:
         ran = self.runs - before
         self._confirm(suspects, outcome)
         if far is not None and not outcome.hits:
-            self._confirm(self._struck(far, outcome), outcome)
+            # Events look back on others for who knows how long: most of what strikes suspect there is that.
+            self._confirm(self._struck(far, outcome), outcome, 1 if len(far.owners.columns) == 1 else _CONFIRMATIONS)
         return ran
 
     def _special(self) -> list[int]:
@@ -347,16 +349,17 @@ class Probe:
         if attempt.comparison is None:
             return
         cuts = cut.rows(self.reference.frame)
+        events = are_events(len(cut.own), len(cuts))  # those look back on others, each of which has another cut
         for column, positions in attempt.comparison.moved.items():
             rare = len(positions) <= _RARE * len(cuts)  # what rightly depends on other entities moves nearly everywhere
-            if (column not in judged or rare) and column not in outcome.hits:
+            if (rare or not (events or column in judged)) and column not in outcome.hits:
                 # The earliest suspicious cuts first: the fewest other entities had changed before them.
                 suspects.setdefault(column, []).extend(sorted({int(at) for at in cuts[positions]}))
 
-    def _confirm(self, suspects: Mapping[str, Sequence[int]], outcome: Outcome) -> None:
+    def _confirm(self, suspects: Mapping[str, Sequence[int]], outcome: Outcome, most: int = _CONFIRMATIONS) -> None:
         """Tries suspicious instants as global cuts: each time the one that is the first of most columns."""
         left = {column: list(moments) for column, moments in suspects.items() if column not in outcome.hits}
-        for _ in range(_CONFIRMATIONS):
+        for _ in range(most):
             firsts = [moments[0] for moments in left.values() if moments]
             if not firsts:
                 break

@@ -20,6 +20,11 @@ _EVENTS = 0.3
 """Entities per row of the frame from which rows are events rather than series."""
 
 
+def are_events(entities: int, rows: int) -> bool:
+    """Whether (nearly) each row of a frame is an entity of its own."""
+    return entities > _EVENTS * rows
+
+
 def turns(
     reference: Reference, entity: Sequence[str], gap: int, step: int, own: Mapping[str, np.ndarray] | None = None, start: int = 0
 ) -> pd.DataFrame:
@@ -30,7 +35,7 @@ def turns(
     event of its own.
     """
     owners = reference.frame[list(entity)].drop_duplicates(ignore_index=True) if entity else reference.frame.iloc[:1, :0]
-    if len(owners) > _EVENTS * len(reference.frame):  # each row is an entity: what it looks back on are others
+    if are_events(len(owners), len(reference.frame)):  # each row is an entity: what it looks back on are others
         owners = owners.iloc[:1, :0]
     shares = (np.arange(len(owners)) * _TURN) % 1.0
     shifts = (shares * gap // step).astype(np.int64) * step
