@@ -31,6 +31,7 @@ COMMANDS = {
     "policy": "test the review policy, or explain what it asks of a change",
     "review": "the queue of risky changes: list, show, approve, reject",
     "verify": "every risky change between two revisions carries a valid sign-off, else exit 3",
+    "drill": "plant known leaks and measure whether the reviewer catches them",
     "replay": "look at, or re-verify, a recorded session",
     "skill": "list, run, test or validate the versioned skills",
     "serve": "answer prediction requests with the champion",

@@ -20,7 +20,7 @@ from workbench.cli.console import Console, shared_options
 from workbench.errors import ExitCode, UsageError
 from workbench.policy import Decision, Requirement
 from workbench.repo import Repo
-from workbench.review import queue, signoff
+from workbench.review import queue, seals, signoff
 from workbench.review.apply import apply
 from workbench.review.signoff import SignOff, Standing, Verdict
 from workbench.settings import Settings, load_settings
@@ -86,6 +86,8 @@ class ShowReport(BaseModel):
     effect: Measured | None
     """What running it showed whoever proposed it, where that is about exactly these trees. What it cleared is for looking at."""
     diff: list[str]
+    drill: str = ""
+    """That this was a drill, and what was planted; said only once somebody has decided."""
 
 
 class SignedReport(BaseModel):
@@ -96,6 +98,8 @@ class SignedReport(BaseModel):
     signoff: ShownSignOff
     missing: list[str]
     """What is still missing before the change may be applied."""
+    drill: str = ""
+    """That this was a drill, and what was planted."""
 
 
 class AppliedReport(BaseModel):
@@ -207,6 +211,7 @@ def _show(repo: Repo, name: str, console: Console) -> ExitCode:
     standing = signoff.valid(repo, queued, datetime.now(UTC), assessment=assessment)
     missing = signoff.unmet(assessment.decision, standing)
     diff = _diff(repo, queued)
+    drill = _drill(repo, queued)
     if console.json:
         console.model(
             ShowReport(
@@ -215,11 +220,13 @@ def _show(repo: Repo, name: str, console: Console) -> ExitCode:
                 rules=assessment.decision.reasons, requires=assessment.decision.requires, missing=missing,
                 signoffs=[_shown(given) for given in (*standing.approvals, *standing.objections)],
                 invalid=[{"id": each, "why": why} for each, why in standing.invalid], evidence=queued.evidence,
-                effect=assessment.measured, diff=diff,
+                effect=assessment.measured, diff=diff, drill=drill,
             )
         )  # fmt: skip
         return ExitCode.OK
     _tell(console, queued, assessment.decision, assessment.classification.risks, standing, missing)
+    if drill:
+        console.data(f"  drill {visible(drill)}")
     _tell_effect(console, assessment.measured)
     for line in diff:
         console.data(visible(line))
@@ -282,15 +289,25 @@ def _sign(repo: Repo, settings: Settings, args: argparse.Namespace, console: Con
     assessment = queue.assess(repo, queued)
     standing = signoff.valid(repo, queued, datetime.now(UTC), assessment=assessment)
     missing = signoff.unmet(assessment.decision, standing)
+    drill = _drill(repo, queued)
     if console.json:
-        console.model(SignedReport(change=queued.id, signoff=_shown(signed), missing=missing))
+        console.model(SignedReport(change=queued.id, signoff=_shown(signed), missing=missing, drill=drill))
         return ExitCode.OK
     console.data(f"{signed.payload.verdict}: change {queued.id}, signed by {visible(signed.payload.reviewer)} ({signed.id})")
+    if drill:
+        console.data(visible(drill))
+        return ExitCode.OK
     for text in missing:
         console.say(f"still missing: {visible(text)}")
     if not missing:
         console.say(f"nothing is missing from people; the session goes on, or apply it with `workbench review apply {queued.id}`")
     return ExitCode.OK
+
+
+def _drill(repo: Repo, queued: queue.QueuedChange) -> str:
+    """What the drill was, where the change is one that somebody decided on; else nothing."""
+    drill = seals.decided(repo, [queued.id]).get(queued.id)
+    return drill.words if drill else ""
 
 
 def _answers(given: list[str], questions: int) -> list[str]:

@@ -71,14 +71,9 @@ class OwnLeak:
 def plant(leak: OwnLeak, contract: Contract, root: Path) -> str:
     """Writes the leak into the code tree at `root` and points the contract to it; returns why it can't, or nothing."""
     path = root / contract.path
-    text = path.read_text("utf-8")
-    for stage in leak.stages:
-        text, count = re.subn(rf"(?m)^(\s*{stage}\s*=\s*)([\"']).*?\2", rf'\g<1>"{MODULE}:{stage}"', text, count=1)
-        if not count:
-            return f"the contract's line for `{stage}` isn't of the form {stage} = \"module:callable\""
-    stages = tomllib.loads(text)["stages"]
-    if any(stages.get(stage) != f"{MODULE}:{stage}" for stage in leak.stages):
-        return "the contract's stages aren't written one to a line"
+    text = retargeted(path.read_text("utf-8"), leak.stages, MODULE)
+    if text is None:
+        return f"the contract's lines for {', '.join(leak.stages)} aren't of the form stage = \"module:callable\", one to a line"
     prediction = contract.prediction
     keys = [*prediction.entity, *prediction.groups, prediction.target_time, prediction.prediction_time, prediction.target]
     preface = _PREFACE.format(
@@ -90,6 +85,16 @@ def plant(leak: OwnLeak, contract: Contract, root: Path) -> str:
     (root / f"{MODULE}.py").write_text(preface + leak.code.strip() + "\n", "utf-8")
     path.write_text(text, "utf-8")
     return ""
+
+
+def retargeted(text: str, stages: tuple[str, ...], module: str) -> str | None:
+    """The contract's text with `stages` pointed to functions of their names in `module`; None where it isn't written plainly."""
+    for stage in stages:
+        text, count = re.subn(rf"(?m)^(\s*{stage}\s*=\s*)([\"']).*?\2", rf'\g<1>"{module}:{stage}"', text, count=1)
+        if not count:
+            return None
+    named = tomllib.loads(text)["stages"]
+    return text if all(named.get(stage) == f"{module}:{stage}" for stage in stages) else None
 
 
 def _apart(contract: Contract) -> str:

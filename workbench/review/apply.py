@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from workbench.changes import Measured, joined
+from workbench.changes import Author, Change, Measured, joined
 from workbench.errors import Corrupt, Refusal, SignOffRequired
 from workbench.policy import Decision
 from workbench.repo import DIRECTORY, SUBMODULE, Difference, Entry, Identity, Repo
-from workbench.review import ledger, queue, signoff
+from workbench.review import ledger, queue, seals, signoff
 from workbench.review.gates import GateEvidence, missing_gates, sha256
 from workbench.review.ledger import Aborted, Applied, Applying
 from workbench.review.queue import Assessment, QueuedChange
@@ -78,6 +78,8 @@ def apply(
     unmet = signoff.unmet(decision, standing)
     if unmet:
         raise _waiting(queued, unmet, standing)
+    # Not earlier: whoever asks before the decision hears what is said of any change.
+    seals.refuse(repo, queued.change, session=queued.session, at=queued.proposed_at)
     _check_work_tree(repo, queued, target_ref)
     used = tuple(given.id for given in standing.approvals) if decision.decision == "review" else ()
     entry = Applying(
@@ -168,6 +170,8 @@ def _complete(repo: Repo, entry: Applying, now: datetime, say: Callable[[str], N
     """From `applying` to `applied`, however far it had come; every step may be repeated."""
     tip = repo.refs(entry.ref).get(entry.ref)
     if tip == entry.old:
+        trees = [repo.commit_of(commit).tree for commit in (entry.old, entry.commit)]
+        seals.refuse(repo, Change(base=trees[0], result=trees[1], author=Author(name=""), title=""))
         try:
             repo.update_ref(entry.ref, entry.commit, entry.old)
         except Refusal:

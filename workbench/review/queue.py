@@ -17,7 +17,7 @@ from workbench.changes import Author, Change, Classification, Measured, classify
 from workbench.errors import Corrupt, UsageError
 from workbench.policy import Decision, Policy, load_policy
 from workbench.repo import DIRECTORY, FILE, Entry, Identity, Repo
-from workbench.review import ledger
+from workbench.review import ledger, seals
 from workbench.review.gates import EFFECT, GATES, GateEvidence, digests
 
 PREFIX = "refs/workbench/queue/"
@@ -104,14 +104,16 @@ def _timed_apart(repo: Repo, before: QueuedChange, now: Mapping[str, bytes]) -> 
 
 
 def pending(repo: Repo, *, unreadable: list[Corrupt] | None = None) -> list[QueuedChange]:
-    """Every queued change that was not applied, oldest first.
+    """Every queued change that was not applied, oldest first; a drill only until somebody decided on it.
 
     Raises Corrupt for an entry that can't be read; with `unreadable`, it is put there instead and the others are returned.
     """
     done = ledger.applied_queue_commits(ledger.entries(repo))
     found: list[QueuedChange] = []
-    for ref, commit in repo.refs(PREFIX).items():
-        if commit in done:
+    refs = repo.refs(PREFIX)
+    over = seals.decided(repo, [ref.removeprefix(PREFIX) for ref in refs])
+    for ref, commit in refs.items():
+        if commit in done or ref.removeprefix(PREFIX) in over:
             continue
         try:
             found.append(_read(repo, ref.removeprefix(PREFIX), commit))

@@ -21,11 +21,11 @@ from workbench.errors import Refusal, UsageError
 from workbench.policy import Decision, Policy, Reviewer
 from workbench.policy.reviewers import key_blob, normal
 from workbench.repo import FILE, Entry, Identity, Repo
-from workbench.review import ledger, queue, sshsig
+from workbench.review import ledger, queue, seals, sshsig
 from workbench.review.gates import sha256
 from workbench.review.queue import Assessment, QueuedChange
 
-PREFIX = "refs/workbench/signoffs/"
+PREFIX = seals.SIGNOFFS
 Verdict = Literal["approve", "request-changes", "reject"]
 _PAYLOAD, _SIGNATURE = "payload.json", "payload.json.sig"
 _CLOCK_SKEW = timedelta(minutes=10)
@@ -106,6 +106,8 @@ def sign(
     queued = queue.get(repo, name)
     if queued.commit in ledger.applied_queue_commits(ledger.entries(repo)):
         raise Refusal(f"Change {queued.id} is already applied.", "nothing is left to decide")
+    if drill := seals.decided(repo, [queued.id]).get(queued.id):
+        raise Refusal(f"Change {queued.id} was decided on: {drill.words}.", "nothing is left to decide; a drill counts once")
     if seen is not None and seen != queued.commit:
         raise Refusal(f"Change {queued.id} was proposed anew, with other evidence, since you looked.", "look at it again")
     assessment = queue.assess(repo, queued)

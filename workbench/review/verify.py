@@ -20,7 +20,7 @@ from workbench.errors import Corrupt, UsageError
 from workbench.policy import Decision, Policy, load_policy
 from workbench.policy.reviewers import normal
 from workbench.repo import Commit, Repo
-from workbench.review import ledger, queue, signoff
+from workbench.review import ledger, queue, seals, signoff
 from workbench.review.apply import CHANGE_TRAILER, LEDGER_TRAILER
 from workbench.review.gates import missing_gates
 from workbench.review.ledger import Applying
@@ -94,6 +94,7 @@ class _Check:
         self.entries = ledger.entries(repo)
         self.begun = {entry.commit: entry for entry in self.entries if isinstance(entry, Applying)}
         self.head = ledger.head(repo)
+        self.seals = seals.Seals.read(repo)
         self.used: set[str] = set()
         self.cleared: set[tuple[str, str, str | None]] = set()
         """(kind, path, use case) of what running cleared in the steps since the last signed tree."""
@@ -129,6 +130,8 @@ class _Check:
         about: dict[str, Any] = {"commit": after.id, "since": before.id, "digest": change.digest}
         if decision.decision == "block":
             return Step(**about, kinds=_kinds(found), status="unsigned", why="; ".join(decision.reasons))
+        if self.seals.about(self.repo, change):
+            return Step(**about, kinds=_kinds(found), status="unsigned", why=f"{seals.WHY}; take it out of the branch")
         if decision.decision == "allow":
             measured = self._run(change, found)
             found = joined(found, change, [measured])
@@ -177,6 +180,8 @@ class _Check:
         begun = self.begun.get(after.id)
         if begun is not None:  # as it was when it was applied, not as the queue stands today
             queued = queue.at(self.repo, change.id, begun.queued)
+        if self.seals.about(self.repo, change, session=queued.session, at=queued.proposed_at):
+            return Step.model_validate({**about, "status": "unsigned", "why": f"{seals.WHY}; take it out of the branch"})
         at = begun.at if begun else self.now
         assessment = queue.assess(self.repo, queued)
         elsewhere = ledger.spent([entry for entry in self.entries if entry.commit != after.id])

@@ -16,7 +16,7 @@ from workbench.changes import FileDiff, file_diffs
 from workbench.errors import Corrupt, UsageError, WorkbenchError
 from workbench.policy import Policy, Reviewer
 from workbench.repo import Repo
-from workbench.review import queue, signoff, sshsig
+from workbench.review import queue, seals, signoff, sshsig
 from workbench.review.queue import Assessment, QueuedChange
 from workbench.review.signoff import SignOff, Standing, Verdict
 from workbench.tui.drafts import Draft, Drafts
@@ -150,6 +150,11 @@ class Desk:
         """Who would sign, in words."""
         found = self.reviewer(opened.assessment.policy) if opened.assessment else None
         return f"{found.name} <{found.identity}>" if found else "nobody"
+
+    def drill(self, queued: QueuedChange) -> str:
+        """What the drill was, where the change is one that was decided on; else nothing."""
+        drill = seals.decided(self._repo, [queued.id]).get(queued.id)
+        return drill.words if drill else ""
 
     def sign(self, opened: Opened, *, interactive: bool = False) -> SignOff:
         """Signs the draft on exactly what was opened. Raises WorkbenchError; then nothing is recorded, and the draft is kept."""

@@ -356,7 +356,8 @@ class ReviewApp(App[None]):
         self.opened = None
         self._show_change()
         then = f"run --resume {opened.queued.session}" if opened.queued.session else f"review apply {opened.queued.id}"
-        self._tell(f"✓ signed {made.id}: {made.payload.verdict}. Next: workbench {then}")
+        drill = self._desk.drill(opened.queued)
+        self._tell(f"✓ signed {made.id}: {made.payload.verdict}. " + (f"{drill}." if drill else f"Next: workbench {then}"))
 
     async def _signed(self, opened: Opened) -> SignOff:
         """Signs beside the screen; a key that asks for its passphrase gets the terminal for that."""
