@@ -286,9 +286,12 @@ class Probe:
                 outcome.dismissed += [column for column in suspects if column not in anew]
                 suspects = anew
             if not suspects and self.runs - before + sum((cut is not None, far is not None)) < _MANY:
-                own = gap_ends_by_entity(self.tables, self.known)
+                few = self.reference.frame[list(entity)].drop_duplicates()
+                own = gap_ends_by_entity(self.tables, self.known) if len(few) >= pulses.TAKE_TURNS else {}
                 more = pulses.closer(train, times, self._special(), outcome.echoes, self.reference, entity, own)
-                suspects = self._pulsed(more, outcome)[1]
+                # What a second look has dismissed moves by itself: its echo isn't what the first pulses have shown.
+                seen = self._pulsed(more, outcome)[1]
+                suspects = {column: moments for column, moments in seen.items() if column not in outcome.dismissed}
         if cut is not None:
             self._staggered(cut, frozenset(c for c, count in judged.items() if count >= _PULSED_ENOUGH), outcome, suspects)
         ran = self.runs - before

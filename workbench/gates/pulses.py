@@ -39,7 +39,7 @@ _WIDER = 3
 """How much wider the pulses of a second train are: more cells are probed, between echoes that are known by then."""
 _FIRST_PART = 0.6
 """What moves in this first part of a gap between two pulses is an echo; a leak shows at its end."""
-_TAKE_TURNS = 4
+TAKE_TURNS = 4
 """With fewer entities than this, all have the pulses of a second train at the same instants."""
 _OTHERS = 0.05
 """Where more than this share of the rows out of an echo's reach moved, the feature depends on other entities' turns."""
@@ -113,7 +113,7 @@ def closer(
     gap = min(max(2 * (lengths[len(lengths) // 2] + width if lengths else dense), dense), 2 * medium)
     start = int(times[2]) - gap * first.step
     owners = turns(reference, entity, gap * first.step, first.step, own, start)
-    if len(owners) >= _TAKE_TURNS:
+    if len(owners) >= TAKE_TURNS:
         instants = np.arange(start, int(times[-1]), gap * first.step, dtype=np.int64)
         return Pulses(instants, width * first.step, first.step, 0, first.margin, width - _width(dense), owners)
     few = _noted(times, special)[1]
