@@ -9,7 +9,7 @@ gap, or on a row that is rare. What is done at a cut is in `probes.py`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -217,10 +217,10 @@ def staggered_cut(
     predicted: np.ndarray,
     entity: Sequence[str],
     known: KnownTimes,
-    tables: Mapping[str, pd.DataFrame],
+    own_gaps: Callable[[], Mapping[str, np.ndarray]],
     seed: int,
 ) -> Cut | None:
-    """A cut of its own for every entity, or None where there are too few entities.
+    """A cut of its own for every entity, or None where there are too few entities; `own_gaps` as of `gap_ends_by_entity`.
 
     Entities take turns: a gap of theirs, a rare row, their first rows, their last, a rare row again; each seed turns further.
     """
@@ -235,7 +235,7 @@ def staggered_cut(
     weights = _rarity(frame[usable], own)
     order = np.lexsort((own, codes))
     bounds = np.searchsorted(codes[order], np.arange(len(groups) + 1))
-    gaps = gap_ends_by_entity(tables, known)
+    gaps = own_gaps()
     cuts = np.empty(len(groups), dtype=np.int64)
     few_have_gaps = 5 * len(gaps) <= len(groups)
     for place, group in enumerate(groups):

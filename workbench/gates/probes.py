@@ -113,6 +113,11 @@ class Probe:
         return all_gaps(self.tables, self.known)
 
     @cached_property
+    def own_gaps(self) -> dict[str, np.ndarray]:
+        """When the runs of missing values end of each entity (ns by entity key)."""
+        return gap_ends_by_entity(self.tables, self.known)
+
+    @cached_property
     def aside(self) -> frozenset[str]:
         """Sources of which something becomes known seldom, and that no row of the frame is made of: when is all they may say."""
         return frozenset(sparse_sources(self.known, self.times)) - self.awaited.sources
@@ -273,7 +278,7 @@ class Probe:
         rows, entity = self.reference.rows, self.contract.prediction.entity
         times = np.append(self.times, _afterwards(self.times, self.known.instants))
         train = pulses.train(times, self._special())
-        cut = staggered_cut(self.reference.frame, rows.predicted, entity, self.known, self.tables, self.seed)
+        cut = staggered_cut(self.reference.frame, rows.predicted, entity, self.known, lambda: self.own_gaps, self.seed)
         before, judged, suspects = self.runs, dict[str, int](), dict[str, list[int]]()
         far = None
         if train is not None:
@@ -286,8 +291,7 @@ class Probe:
                 outcome.dismissed += [column for column in suspects if column not in anew]
                 suspects = anew
             if not suspects and self.runs - before + sum((cut is not None, far is not None)) < _MANY:
-                few = self.reference.frame[list(entity)].drop_duplicates()
-                own = gap_ends_by_entity(self.tables, self.known) if len(few) >= pulses.TAKE_TURNS else {}
+                own = self.own_gaps if self.reference.entities.nunique() >= pulses.TAKE_TURNS else {}
                 more = pulses.closer(train, times, self._special(), outcome.echoes, self.reference, entity, own)
                 # What a second look has dismissed moves by itself: its echo isn't what the first pulses have shown.
                 seen = self._pulsed(more, outcome)[1]
