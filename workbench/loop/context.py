@@ -5,16 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any
 
-from workbench.changes import Author, Change, file_diffs
+from workbench.changes import Author, Change, Classification, Measured, file_diffs, measure
+from workbench.errors import WorkbenchError
 from workbench.loop import looks, trees
 from workbench.loop.drivers import Driver
 from workbench.repo import Identity, Repo
 from workbench.sessions.events import event
 from workbench.sessions.reader import blob_path
-from workbench.sessions.writer import SessionWriter
+from workbench.sessions.writer import SessionWriter, utc_now
 from workbench.settings import Settings
 from workbench.skills.run import SkillContext, SkillRun, run_skill
 
@@ -31,6 +34,8 @@ class LoopContext:
     target: str
     """The branch (full ref) that accepted changes are applied to."""
     say: Callable[[str], None] = field(default=lambda text: None)
+    clock: Callable[[], datetime] = utc_now
+    """What time it is for whoever judges sign-offs: a replay judges them as of when they were given."""
 
     @property
     def session_id(self) -> str:
@@ -80,6 +85,22 @@ class LoopContext:
             seconds=round(run.seconds, 3),
         )
         return run
+
+    def measure(self, change: Change, found: Classification, tables: str) -> Measured:
+        """What running base and result of a change shows."""
+        self.say("running base and result side by side …")
+        return measure(self.settings, self.repo, change, found, tables=tables)
+
+    def keep_tables(self, tree: str) -> None:
+        """Keeps the tables of a build that came to its end: should the next ones not fit, changes are compared on these."""
+        from workbench.changes.kept import keep_last_tables
+        from workbench.pipeline.contract import load_contract
+        from workbench.pipeline.runner import Pipeline, known_tables
+
+        root = trees.checkout(self.settings, tree)
+        with suppress(WorkbenchError), Pipeline(self.settings, load_contract(root, self.use_case), root=root) as pipeline:
+            tables = pipeline.load()
+            keep_last_tables(self.settings, self.use_case, tables, known_tables(tables))
 
     def record_change(self, step: int, node: str, change: Change) -> None:
         """Records a change with its diff for people, and keeps its trees from git's garbage collection."""

@@ -7,13 +7,10 @@ calls `changes`, `policy` and `review`; the decisions are theirs.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
-from workbench.changes import Author, Change, Classification, Measured, classify, joined, measure
-from workbench.errors import Refusal, WorkbenchError
-from workbench.loop import trees
+from workbench.changes import Author, Change, Classification, Measured, classify, joined
+from workbench.errors import Refusal
 from workbench.loop.context import AGENT, LoopContext
 from workbench.loop.state import LoopState, Proposal
 from workbench.policy import Decision, load_policy
@@ -79,25 +76,12 @@ def judge(ctx: LoopContext, state: LoopState, *, for_a_person: bool = False) -> 
 
 def _run(ctx: LoopContext, state: LoopState, change: Change, found: Classification) -> Measured:
     """What running it shows; the same trees on the same tables are run once."""
-    ctx.say("running base and result side by side …")
-    measured = measure(ctx.settings, ctx.repo, change, found, tables=state.get("tables", ""))
+    measured = ctx.measure(change, found, state.get("tables", ""))
     for text in measured.words:
         ctx.say(f"  {text}")
     for risk in measured.risks:
         ctx.say(f"  seen by running it: {risk.kind.value}: {risk.reason}")
     return measured
-
-
-def keep_tables(ctx: LoopContext, tree: str) -> None:
-    """Keeps the tables of a build that came to its end: should the next ones not fit any more, changes are compared on these."""
-    from workbench.changes.kept import keep_last_tables
-    from workbench.pipeline.contract import load_contract
-    from workbench.pipeline.runner import Pipeline, known_tables
-
-    root = trees.checkout(ctx.settings, tree)
-    with suppress(WorkbenchError), Pipeline(ctx.settings, load_contract(root, ctx.use_case), root=root) as pipeline:
-        tables = pipeline.load()
-        keep_last_tables(ctx.settings, ctx.use_case, tables, known_tables(tables))
 
 
 def author_of(proposals: Sequence[Proposal]) -> Author:
@@ -163,6 +147,7 @@ def enqueue(ctx: LoopContext, judged: Judged, report: bytes) -> queue.QueuedChan
         evidence,
         use_case=ctx.use_case,
         session=ctx.session_id,
+        now=ctx.clock(),
     )
 
 
@@ -180,7 +165,7 @@ def person_said(ctx: LoopContext, change_id: str) -> Said | None:
         named = [found for found in signoff.signoffs(ctx.repo, queued.id)[0] if found.id in done.signoffs]
         return Said("approve", _names(named), list(done.signoffs), "")
     assessment = queue.assess(ctx.repo, queued)
-    standing = signoff.valid(ctx.repo, queued, datetime.now(UTC), assessment=assessment)
+    standing = signoff.valid(ctx.repo, queued, ctx.clock(), assessment=assessment)
     if standing.objections:
         first = standing.objections[0].payload
         return Said(first.verdict, _names(standing.objections), [found.id for found in standing.objections], first.comment)
@@ -198,7 +183,7 @@ def apply_queued(ctx: LoopContext, change_id: str, measured: Measured | None = N
     queued = queue.get(ctx.repo, change_id)
     report = queue.evidence(ctx.repo, queued).get(GATES)
     gates = GateEvidence.from_report(report) if report else None
-    return apply.apply(ctx.repo, queued.id, target_ref=ctx.target, gates=gates, measured=measured)
+    return apply.apply(ctx.repo, queued.id, target_ref=ctx.target, gates=gates, measured=measured, now=ctx.clock())
 
 
 def _names(signed: Sequence[signoff.SignOff]) -> list[str]:

@@ -33,7 +33,7 @@ def build(ctx: LoopContext, state: LoopState) -> LoopState:
         error=str(error.get("message", "")),
     )  # fmt: skip
     if ok:
-        net.keep_tables(ctx, state["tree"])
+        ctx.keep_tables(state["tree"])
         ctx.say("build ok: " + ", ".join(f"{name} {value:.3g}" for name, value in scores.items()))
         return {"failure": None, "tables": fingerprint(sorted((output["digests"]["tables"] or {}).items()))}
     ctx.say(f"build failed: {error.get('message', 'no reason given')}")
