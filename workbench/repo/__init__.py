@@ -5,6 +5,7 @@ something or to run something (hooks, filters, attributes, text conversion, repl
 What a work tree contains is read from the file system here. Nothing in this package knows what a change means.
 """
 
+from workbench.repo.bundles import Bundle, read_bundle, scratch_repository, take_in, write_bundle
 from workbench.repo.history import Commit, Identity
 from workbench.repo.objects import DIRECTORY, EXECUTABLE, FILE, SUBMODULE, SYMLINK, ZERO, Difference, Entry
 from workbench.repo.worktree import NOT_WORK, TOOL_CACHES, Repo
@@ -18,9 +19,14 @@ __all__ = [
     "SYMLINK",
     "TOOL_CACHES",
     "ZERO",
+    "Bundle",
     "Commit",
     "Difference",
     "Entry",
     "Identity",
     "Repo",
+    "read_bundle",
+    "scratch_repository",
+    "take_in",
+    "write_bundle",
 ]

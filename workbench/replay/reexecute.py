@@ -3,7 +3,7 @@
 What is re-executed: builds, gate reports and skills that write nothing outside their answer, each on a fresh checkout of
 the recorded code tree with the recorded bytes of the skill; kinds and decisions of changes, with what running them showed
 taken from the record; sign-offs, on exactly the trees that were signed. What had effects (registry, serving) is not done
-again. Looking at a session is `sessions.listing`.
+again.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from workbench.changes import Author, Change, Measured, classify, joined
 from workbench.errors import ConfigError, Corrupt, UsageError, WorkbenchError
 from workbench.loop import trees
 from workbench.policy import load_policy
+from workbench.replay.world import open_world
 from workbench.repo import Repo
 from workbench.review import queue, signoff
 from workbench.sessions import events
@@ -95,8 +96,8 @@ def check(
     blobs = session.check_blobs()
     chosen = until(session.events, to)
     report = ReplayReport(session=session.header.id, same=True, events=len(chosen), blobs=blobs)
-    with Repo.open(settings.root) as repo, tempfile.TemporaryDirectory(prefix="workbench-replay-") as scratch:
-        again = _Again(settings, session, repo, Path(scratch), chosen)
+    with open_world(settings, session) as world, tempfile.TemporaryDirectory(prefix="workbench-replay-") as scratch:
+        again = _Again(world.settings, session, world.repo, Path(scratch), chosen)
         for event in chosen:
             verify = _VERIFIERS.get(event.kind)
             if verify is None:
