@@ -20,7 +20,7 @@ from workbench.cli.console import Console, shared_options
 from workbench.errors import ExitCode, UsageError
 from workbench.policy import Decision, Requirement
 from workbench.repo import Repo
-from workbench.review import queue, seals, signoff
+from workbench.review import index, queue, seals, signoff
 from workbench.review.apply import apply
 from workbench.review.signoff import SignOff, Standing, Verdict
 from workbench.settings import Settings, load_settings
@@ -160,7 +160,7 @@ def run(args: argparse.Namespace, console: Console) -> ExitCode:
         return _open(settings, args, console)
     with Repo.open(settings.root) as repo:
         if args.action == "list":
-            return _list(repo, console)
+            return _list(repo, settings, console)
         if args.action == "show":
             return _show(repo, args.id, console)
         if args.action == "apply":
@@ -185,15 +185,13 @@ def _for_the_key() -> dict[str, str]:
     return {name: os.environ[name] for name in _FOR_THE_KEY if name in os.environ}
 
 
-def _list(repo: Repo, console: Console) -> ExitCode:
+def _list(repo: Repo, settings: Settings, console: Console) -> ExitCode:
     rows = [
         QueueRow(
-            id=queued.id, digest=queued.digest, title=queued.change.title, author=queued.change.author.name,
-            agent=queued.change.author.agent, use_case=queued.use_case, session=queued.session,
-            kinds=[kind.value for kind in queued.classification.kinds], approvals_needed=queued.decision.requires.approvals,
-            proposed_at=queued.proposed_at,
+            id=line.id, digest=line.digest, title=line.title, author=line.author, agent=line.agent, use_case=line.use_case,
+            session=line.session, kinds=list(line.kinds), approvals_needed=line.approvals, proposed_at=line.proposed_at,
         )
-        for queued in queue.pending(repo)
+        for line in index.waiting(repo, index.place(settings))
     ]  # fmt: skip
     if console.json:
         console.model(QueueReport(changes=rows))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from workbench.errors import Corrupt, Refusal, UsageError
-from workbench.repo.objects import ZERO, Objects
+from workbench.repo.objects import AT_ONCE, EXECUTABLE, FILE, ZERO, Objects
 
 _HEX = re.compile(r"[0-9a-f]{4,40}")
 _FULL = re.compile(r"[0-9a-f]{40}")
@@ -86,18 +86,24 @@ class History(Objects):
 
     def commit_of(self, commit_id: str) -> Commit:
         """Reads one commit by its id. Raises Corrupt where it is missing."""
-        found = self._object(commit_id)
-        if found is None or found[1] != "commit":
-            raise Corrupt(f"git commit {commit_id} is missing.", "fetch the complete history (a shallow clone lacks it)")
-        head, _, message = found[2].decode("utf-8", "replace").partition("\n\n")
-        fields: dict[str, list[str]] = {}
-        for line in head.splitlines():
-            key, _, value = line.partition(" ")
-            fields.setdefault(key, []).append(value)
-        who = [re.fullmatch(r"(.*?) ?<(.*?)> (\d+) [+-]\d+", fields.get(key, [""])[0]) for key in ("author", "committer")]
-        author, committer = (Identity(m[1], m[2]) if m else Identity("", "") for m in who)
-        when = int(who[1][3]) if who[1] else 0
-        return Commit(found[0], fields["tree"][0], tuple(fields.get("parent", ())), author, committer, when, message)
+        return _commit(commit_id, self._object(commit_id))
+
+    def commits_of(self, commit_ids: Iterable[str]) -> dict[str, Commit]:
+        """Many commits at once by their ids. Raises Corrupt where one is missing."""
+        asked = list(dict.fromkeys(commit_ids))
+        found: dict[str, Commit] = {}
+        for start in range(0, len(asked), AT_ONCE):
+            some = asked[start : start + AT_ONCE]
+            found |= {one: _commit(one, read) for one, read in zip(some, self._objects(some), strict=True)}
+        return found
+
+    def files_of(self, commit_ids: Iterable[str], path: str) -> dict[str, tuple[Commit, bytes | None]]:
+        """Many commits at once, each with the file at `path` at the root of its tree; None where there is none."""
+        commits = self.commits_of(commit_ids)
+        self.read_trees(commit.tree for commit in commits.values())
+        entries = {one: self.entry(commit.tree, path) for one, commit in commits.items()}
+        blobs = self.blobs(entry.id for entry in entries.values() if entry is not None and entry.mode in (FILE, EXECUTABLE))
+        return {one: (commits[one], blobs.get(entry.id) if entry is not None else None) for one, entry in entries.items()}
 
     def first_parents(self, base: str, head: str) -> list[str]:
         """Commit ids after `base` up to `head` along first parents, oldest first."""
@@ -106,6 +112,19 @@ class History(Objects):
     def chain(self, head: str) -> list[str]:
         """Every commit id from the root to `head` along first parents, oldest first."""
         return self._ask("rev-list", "--first-parent", "--reverse", head, "--").splitlines()
+
+    def chained_files(self, head: str, path: str, after: str | None = None) -> list[tuple[str, tuple[str, ...], bytes | None]]:
+        """(id, parents, the file at `path`) of every commit up to `head` along first parents, oldest first; not up to `after`."""
+        known = [f"^{after}"] if after else []
+        said = self._ask("rev-list", "--first-parent", "--parents", "--reverse", head, *known, "--")
+        rows = [(words[0], tuple(words[1:])) for words in (line.split() for line in said.splitlines())]
+        found: list[tuple[str, tuple[str, ...], bytes | None]] = []
+        for start in range(0, len(rows), AT_ONCE):
+            some = rows[start : start + AT_ONCE]
+            read = self._objects([f"{commit_id}:{path}" for commit_id, _ in some])
+            for (commit_id, parents), one in zip(some, read, strict=True):
+                found.append((commit_id, parents, one[2] if one is not None and one[1] == "blob" else None))
+        return found
 
     def is_ancestor(self, older: str, newer: str) -> bool:
         """Whether `newer` is `older` or was made on top of it."""
@@ -142,3 +161,17 @@ class History(Objects):
         if ref is not None:
             self.update_ref(ref, made, expect)
         return made
+
+
+def _commit(commit_id: str, found: tuple[str, str, bytes] | None) -> Commit:
+    if found is None or found[1] != "commit":
+        raise Corrupt(f"git commit {commit_id} is missing.", "fetch the complete history (a shallow clone lacks it)")
+    head, _, message = found[2].decode("utf-8", "replace").partition("\n\n")
+    fields: dict[str, list[str]] = {}
+    for line in head.splitlines():
+        key, _, value = line.partition(" ")
+        fields.setdefault(key, []).append(value)
+    who = [re.fullmatch(r"(.*?) ?<(.*?)> (\d+) [+-]\d+", fields.get(key, [""])[0]) for key in ("author", "committer")]
+    author, committer = (Identity(m[1], m[2]) if m else Identity("", "") for m in who)
+    when = int(who[1][3]) if who[1] else 0
+    return Commit(found[0], fields["tree"][0], tuple(fields.get("parent", ())), author, committer, when, message)

@@ -22,7 +22,7 @@ _SWITCHED_OFF = (
     "protocol.allow=never", "gc.auto=0", "core.filesRefLockTimeout=10000", "core.packedRefsTimeout=10000",
     "safe.directory=*", "core.commitGraph=false", "core.quotePath=false", "core.autocrlf=false", "core.longpaths=true",
 )  # fmt: skip
-_AT_ONCE = 500
+AT_ONCE = 500
 """Object ids written to the reader before its answers are read: they must fit into a pipe."""
 
 
@@ -159,10 +159,8 @@ class Objects:
         """The bytes of many blobs at once. Raises Corrupt where one is missing."""
         asked = list(dict.fromkeys(blob_ids))
         found: dict[str, bytes] = {}
-        for start in range(0, len(asked), _AT_ONCE):
-            for blob_id, entry in zip(
-                asked[start : start + _AT_ONCE], self._objects(asked[start : start + _AT_ONCE]), strict=True
-            ):
+        for start in range(0, len(asked), AT_ONCE):
+            for blob_id, entry in zip(asked[start : start + AT_ONCE], self._objects(asked[start : start + AT_ONCE]), strict=True):
                 found[blob_id] = entry[2] if entry is not None else self.blob(blob_id)
         return found
 
@@ -172,6 +170,14 @@ class Objects:
         said = self._ask("cat-file", "--batch-check=%(objectname) %(objectsize)", stdin="".join(f"{i}\n" for i in asked).encode())
         pairs = (line.split(" ") for line in said.splitlines())
         return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdigit()}
+
+    def read_trees(self, trees: Iterable[str]) -> None:
+        """Reads many tree objects (each alone, nothing below it) at once; `children` and `entry` then ask no more for them."""
+        unread = list(dict.fromkeys(one for one in trees if one not in self._trees))
+        for start in range(0, len(unread), AT_ONCE):
+            some = unread[start : start + AT_ONCE]
+            for one, found in zip(some, self._objects(some), strict=True):
+                self._entries(one, found)
 
     def children(self, tree: str) -> tuple[tuple[str, Entry], ...]:
         """The entries of one tree object, directories (`40000`) included, names as git stores them."""
@@ -210,10 +216,7 @@ class Objects:
         level = [tree]
         while level:
             unread = list(dict.fromkeys(one for one in level if one not in self._trees))
-            for start in range(0, len(unread), _AT_ONCE):
-                some = unread[start : start + _AT_ONCE]
-                for one, found in zip(some, self._objects(some), strict=True):
-                    self._entries(one, found)
+            self.read_trees(unread)
             level = [entry.id for one in unread for _, entry in self.children(one) if entry.mode == DIRECTORY]
 
     def entry(self, tree: str, path: str) -> Entry | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -103,22 +104,55 @@ def append(
 
 
 def entries(repo: Repo, newest: str | None = "") -> Entries:
-    """All entries (up to the commit `newest`, where it is given), oldest first. Raises Corrupt where the chain doesn't hold."""
+    """All entries (up to the commit `newest`, where it is given), oldest first. Raises Corrupt where the chain doesn't hold.
+
+    A process reads an entry once: what stands behind a commit id can't become another, so only what was added is read.
+    """
     newest = head(repo) if newest == "" else newest
-    found: Entries = []
-    before = b""
-    for number, commit_id in enumerate(repo.chain(newest) if newest else [], 1):
-        content = _bytes(repo, commit_id)
+    if newest is None:
+        return []
+    known = _known.get(str(repo.git_dir))
+    if known is None or known.newest != newest:
+        if known is not None and not repo.is_ancestor(known.newest, newest):
+            known = None
+        known = _extended(repo, known or _Chain("", "", ()), newest)
+        _known[str(repo.git_dir)] = known
+    return list(known.entries)
+
+
+@dataclass(frozen=True)
+class _Chain:
+    """A ledger read and checked up to the commit `newest`; `last` is the SHA-256 of its newest entry."""
+
+    newest: str
+    last: str
+    entries: tuple[Applying | Applied | Aborted, ...]
+
+
+_known: dict[str, _Chain] = {}
+"""By git directory: what this process has read and checked."""
+
+
+def forget() -> None:
+    """Lets go of what this process has read; the next to ask reads all of it."""
+    _known.clear()
+
+
+def _extended(repo: Repo, known: _Chain, newest: str) -> _Chain:
+    found: Entries = list(known.entries)
+    last, before = known.last, known.newest
+    for commit_id, parents, content in repo.chained_files(newest, _FILE, known.newest or None):
+        if content is None:
+            raise _empty(commit_id)
         entry = _read(content, commit_id)
-        expected = hashlib.sha256(before).hexdigest() if found else ""
-        if entry.seq != number or entry.prev != expected or len(repo.commit_of(commit_id).parents) != (number > 1):
+        if entry.seq != len(found) + 1 or entry.prev != last or parents != ((before,) if before else ()):
             raise Corrupt(
-                f"The ledger is broken at entry {number} ({commit_id[:12]}): it doesn't follow from the entry before.",
+                f"The ledger is broken at entry {len(found) + 1} ({commit_id[:12]}): it doesn't follow from the entry before.",
                 "fetch refs/workbench/ledger from a clone that you trust",
             )
         found.append(entry)
-        before = content
-    return found
+        last, before = hashlib.sha256(content).hexdigest(), commit_id
+    return _Chain(newest, last, tuple(found))
 
 
 def unfinished(found: Entries) -> list[Applying]:
@@ -141,8 +175,12 @@ def applied_queue_commits(found: Entries) -> set[str]:
 def _bytes(repo: Repo, commit_id: str) -> bytes:
     content = repo.read_blob(repo.commit_of(commit_id).tree, _FILE)
     if content is None:
-        raise Corrupt(f"The ledger holds a commit without an entry ({commit_id[:12]}).", "fetch it from a clone that you trust")
+        raise _empty(commit_id)
     return content
+
+
+def _empty(commit_id: str) -> Corrupt:
+    return Corrupt(f"The ledger holds a commit without an entry ({commit_id[:12]}).", "fetch it from a clone that you trust")
 
 
 def _read(content: bytes, commit_id: str) -> Applying | Applied | Aborted:

@@ -7,7 +7,7 @@ out again from the trees (`assess`). Stored evidence of what running the change 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -16,12 +16,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from workbench.changes import Author, Change, Classification, Measured, classify, joined
 from workbench.errors import Corrupt, UsageError
 from workbench.policy import Decision, Policy, load_policy
-from workbench.repo import DIRECTORY, FILE, Entry, Identity, Repo
+from workbench.repo import DIRECTORY, FILE, Commit, Entry, Identity, Repo
 from workbench.review import ledger, seals
 from workbench.review.gates import EFFECT, GATES, GateEvidence, digests
 
 PREFIX = "refs/workbench/queue/"
 _FILE = "change.json"
+_WHOLE = re.compile(r"[0-9a-f]{12}")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,80}")
 
 
@@ -108,26 +109,50 @@ def pending(repo: Repo, *, unreadable: list[Corrupt] | None = None) -> list[Queu
 
     Raises Corrupt for an entry that can't be read; with `unreadable`, it is put there instead and the others are returned.
     """
-    done = ledger.applied_queue_commits(ledger.entries(repo))
     found: list[QueuedChange] = []
-    refs = repo.refs(PREFIX)
-    over = seals.decided(repo, [ref.removeprefix(PREFIX) for ref in refs])
-    for ref, commit in refs.items():
-        if commit in done or ref.removeprefix(PREFIX) in over:
-            continue
-        try:
-            found.append(_read(repo, ref.removeprefix(PREFIX), commit))
-        except Corrupt as error:
-            if unreadable is None:
-                raise
-            unreadable.append(error)
+    for one in read(repo, standing(repo, ledger.applied_queue_commits(ledger.entries(repo)))):
+        if isinstance(one, QueuedChange):
+            found.append(one)
+        elif unreadable is None:
+            raise one
+        else:
+            unreadable.append(one)
     return sorted(found, key=lambda queued: (queued.proposed_at, queued.id))
+
+
+def standing(repo: Repo, done: Set[str]) -> dict[str, str]:
+    """Id → queue commit of every change that isn't among the applied ones, but for drills that somebody decided on.
+
+    Nothing of the entries is read.
+    """
+    refs = {ref.removeprefix(PREFIX): commit for ref, commit in repo.refs(PREFIX).items()}
+    over = seals.decided(repo, refs)
+    return {name: commit for name, commit in refs.items() if commit not in done and name not in over}
+
+
+def read(repo: Repo, entries: Mapping[str, str]) -> Iterator[QueuedChange | Corrupt]:
+    """The changes of some ids and queue commits, as `standing` gives them, read at once; an error for what can't be read."""
+    contents = _contents(repo, entries.values())
+    for name, commit in entries.items():
+        try:
+            yield _read(repo, name, commit, contents.get(commit))
+        except Corrupt as error:
+            yield error
+
+
+def _contents(repo: Repo, commits: Iterable[str]) -> Mapping[str, tuple[Commit, bytes | None]]:
+    """The files of many entries at once; none where one of them can't be read: then each is read by itself, to tell which."""
+    try:
+        return repo.files_of(commits, _FILE)
+    except Corrupt:
+        return {}
 
 
 def get(repo: Repo, name: str) -> QueuedChange:
     """The queued change of that id, digest, or unambiguous beginning of an id. Raises UsageError where there is none."""
     wanted = name.removeprefix("sha256:").lower()
-    refs = repo.refs(PREFIX)
+    # A whole id is one ref; only a part of one needs all of them.
+    refs = repo.refs(PREFIX + wanted[:12]) if _WHOLE.match(wanted) else repo.refs(PREFIX)
     found = [
         ref for ref in refs if len(wanted) >= 4 and (ref.removeprefix(PREFIX) == wanted[:12] or ref.startswith(PREFIX + wanted))
     ]
@@ -191,9 +216,9 @@ def _skills(repo: Repo, tree: str) -> dict[str, str]:
     return {name: entry.id for name, entry in found.items() if entry is not None}
 
 
-def _read(repo: Repo, name: str, commit_id: str) -> QueuedChange:
-    tree = repo.commit_of(commit_id).tree
-    content = repo.read_blob(tree, _FILE)
+def _read(repo: Repo, name: str, commit_id: str, found: tuple[Commit, bytes | None] | None = None) -> QueuedChange:
+    tree = found[0].tree if found else repo.commit_of(commit_id).tree
+    content = found[1] if found else repo.read_blob(tree, _FILE)
     try:
         queued = QueuedChange.model_validate_json(content or b"").model_copy(update={"commit": commit_id})
     except ValidationError:
