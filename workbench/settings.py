@@ -45,6 +45,10 @@ class LoopSettings(_Section):
     driver: str = "playbook"
     max_steps: int = 60
     wall_seconds: int = 3600
+    max_tokens: Annotated[int, Field(ge=0)] = 5_000_000
+    """Tokens of a session's model calls, of every kind together."""
+    max_cost: Annotated[float, Field(ge=0)] = 10.0
+    """What a session's model calls may cost, in US dollars at the prices in the settings."""
     test_touches: Annotated[int, Field(ge=1)] = 20
     """How often one session may look at a test score, where the contract's `budgets.test_touches` doesn't say it."""
     branch: str = ""

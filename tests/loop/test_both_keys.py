@@ -47,7 +47,9 @@ class Session:
         )  # fmt: skip
         self.directory = house.root / "sessions" / header.id
         writer = SessionWriter.create(self.directory, header)
-        self.ctx = LoopContext(house.settings, house.repo, writer, load_driver("playbook"), USE_CASE, MAIN, self.said.append)
+        self.ctx = LoopContext(
+            house.settings, house.repo, writer, load_driver("playbook", house.settings), USE_CASE, MAIN, self.said.append
+        )
         self.state: LoopState = {
             "step": 1,
             "seconds": 0.0,

@@ -41,7 +41,7 @@ def context(house: House, name: str) -> LoopContext:
         id=name, use_case=USE_CASE, base=house.head, driver="playbook", created="2026-11-20T09:00:00+00:00"
     )  # fmt: skip
     writer = SessionWriter.create(house.root / "sessions" / name, header)
-    return LoopContext(house.settings, house.repo, writer, load_driver("playbook"), USE_CASE, MAIN)
+    return LoopContext(house.settings, house.repo, writer, load_driver("playbook", house.settings), USE_CASE, MAIN)
 
 
 def rounds(house: House, number: int) -> str:

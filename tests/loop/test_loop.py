@@ -108,7 +108,9 @@ def test_jumping_over_the_person_in_the_graph_gets_nothing(tmp_path: Path) -> No
     before = house.head
     waiting = session.start(house.settings, USE_CASE)
     with SessionWriter.resume(waiting.directory) as writer:
-        ctx = LoopContext(house.settings, house.repo, writer, load_driver("playbook"), USE_CASE, "refs/heads/main")
+        ctx = LoopContext(
+            house.settings, house.repo, writer, load_driver("playbook", house.settings), USE_CASE, "refs/heads/main"
+        )
         loop = Loop(ctx, house.settings.state / "sessions" / waiting.session / session.CHECKPOINTS)
         loop._graph.invoke(Command(goto="land"), loop._config, durability="sync")
         loop._graph.update_state(loop._config, {"queued": waiting.change}, as_node="hear")

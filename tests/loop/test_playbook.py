@@ -1,12 +1,22 @@
 """The playbook driver: first cure not tried yet; the same failure after the same cure is stuck; no cure is said."""
 
+from pathlib import Path
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.loop.drivers import NoCure, Repair, Stuck, load_driver
+from workbench.errors import UsageError
+from workbench.loop.drivers import Answer, Done, NoCure, Repair, Stuck, load_driver
 from workbench.loop.state import Fix
+from workbench.loop.turn import Failure, Turn
+from workbench.settings import Settings
 
-decide = load_driver("playbook")
+playbook = load_driver("playbook", Settings(root=Path("/nowhere")))
+
+
+def decide(failure: str, diagnoses: list[dict[str, object]], fixes: list[Fix]) -> Answer:
+    return playbook(Turn(ctx=None, failure=Failure("gate", failure), diagnoses=diagnoses, tried=fixes))  # type: ignore[arg-type]
 
 
 def diagnosis(skill: str | None) -> dict[str, object]:
@@ -46,6 +56,16 @@ def test_the_same_skill_with_another_input_is_another_cure() -> None:
 
 def test_no_diagnosis_is_no_cure() -> None:
     assert isinstance(decide("f", [], []), NoCure)
+
+
+def test_where_nothing_fails_it_proposes_nothing() -> None:
+    assert isinstance(playbook(Turn(ctx=None, goal="a better score")), Done)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["nobody", "playbook:fast", ""])
+def test_an_unknown_driver_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match="driver"):
+        load_driver(name, Settings(root=Path("/nowhere")))
 
 
 skills = st.sampled_from(["migrate", "upgrade", "deleak", "resplit"])

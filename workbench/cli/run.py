@@ -26,6 +26,8 @@ class RunReport(BaseModel):
     reason: str
     change: str | None
     version: str | None
+    question: str | None = None
+    """What the driver asks a person, where the session waits for that."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +37,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--driver", help="who decides the next step: playbook (default)")
     parser.add_argument("--propose", metavar="REV", action="append", default=[], help="take in what REV changed since the branch")
     parser.add_argument("--resume", metavar="SESSION", help="go on with a session that waits for a person or was killed")
+    parser.add_argument(
+        "--direction", metavar="TEXT", action="append", default=[],
+        help="with --resume: what you tell the driver, or your answer to its question",
+    )  # fmt: skip
     parser.add_argument("--headless", action="store_true", help="never ask: queue what needs a person and exit 3")
     parser.add_argument("--unsafe-no-sandbox", action="store_true", help="run stage code unconfined; recorded in the session")
 
@@ -46,18 +52,20 @@ def run(args: argparse.Namespace, console: Console) -> ExitCode:
     settings = load_settings(args.directory, unsafe_no_sandbox=args.unsafe_no_sandbox)
     if (args.use_case is None) == (args.resume is None):
         raise UsageError("Give either a use case or --resume SESSION.", "`workbench run departures`, for instance")
+    if args.direction and not args.resume:
+        raise UsageError("--direction is for a session that waits.", "give it with --resume SESSION; a new one takes --goal TEXT")
     secrets = secrets_of(dict(os.environ))
 
     def say(text: str) -> None:
         console.say(f"  {visible(text)}")
 
     if args.resume:
-        result = session.resume(settings, args.resume, secrets=secrets, say=say)
+        result = session.resume(settings, args.resume, directions=args.direction, secrets=secrets, say=say)
     else:
         result = session.start(
             settings, args.use_case, goal=args.goal, driver=args.driver, proposals=args.propose, secrets=secrets, say=say
         )
-    while result.outcome == "waiting" and console.interactive and not args.headless:
+    while result.change is not None and result.outcome == "waiting" and console.interactive and not args.headless:
         from workbench.tui.review import run_review
 
         run_review(settings, select=result.change, color=console.color)
@@ -68,12 +76,14 @@ def run(args: argparse.Namespace, console: Console) -> ExitCode:
     if console.json:
         report = RunReport(
             session=result.session, directory=str(result.directory), outcome=result.outcome, reason=result.reason,
-            change=result.change, version=result.version,
+            change=result.change, version=result.version, question=result.question,
         )  # fmt: skip
         console.model(report)
     else:
         console.data(visible(f"{result.session}: {result.words}" + (f": {result.reason}" if result.reason else "")))
-    if result.outcome == "waiting":
+    if result.question is not None:
+        console.say(f"  next: workbench run --resume {result.session} --direction 'your answer'")
+    elif result.outcome == "waiting":
         console.say(f"  next: workbench review show {result.change}, then workbench review approve {result.change} --key KEY")
         console.say(f"  then: workbench run --resume {result.session}")
     return result.code

@@ -15,8 +15,8 @@ from workbench.errors import WorkbenchError
 from workbench.loop import looks, trees
 from workbench.loop.drivers import Driver
 from workbench.repo import Identity, Repo
-from workbench.sessions.events import event
-from workbench.sessions.reader import blob_path
+from workbench.sessions.events import ModelCall, event
+from workbench.sessions.reader import blob_path, read_session
 from workbench.sessions.writer import SessionWriter, utc_now
 from workbench.settings import Settings
 from workbench.skills.run import SkillContext, SkillRun, run_skill
@@ -34,6 +34,8 @@ class LoopContext:
     target: str
     """The branch (full ref) that accepted changes are applied to."""
     say: Callable[[str], None] = field(default=lambda text: None)
+    words: Callable[[str], None] = field(default=lambda text: None)
+    """Gets a model's words piece by piece as they arrive; untrusted, and recorded whole once they are there."""
     clock: Callable[[], datetime] = utc_now
     """What time it is for whoever judges sign-offs: a replay judges them as of when they were given."""
 
@@ -41,6 +43,16 @@ class LoopContext:
     def session_id(self) -> str:
         """The session's name, which is also LangGraph's thread id."""
         return self.writer.header.id
+
+    @property
+    def agent(self) -> Author:
+        """Who writes what the driver proposes."""
+        return agent_of(self.writer.header.driver)
+
+    def spent(self) -> Spending:
+        """What the session's model calls have cost so far, as recorded."""
+        calls = [found for found in read_session(self.writer.directory).events if isinstance(found, ModelCall)]
+        return Spending(sum(sum(call.tokens.values()) for call in calls), sum(call.cost for call in calls))
 
     def record(self, kind: str, **fields: Any) -> None:
         """Appends one event; it is on disk when this returns."""
@@ -138,7 +150,21 @@ class LoopContext:
         return ""
 
 
-AGENT = Author(name="workbench playbook", email="playbook@agent.invalid", agent=True)
+@dataclass(frozen=True)
+class Spending:
+    """Tokens of every kind, and US dollars."""
+
+    tokens: int
+    cost: float
+
+
+def agent_of(driver: str) -> Author:
+    """The author of what a driver writes; an agent, so it can't sign anything."""
+    kind = driver.partition(":")[0]
+    return Author(name=f"workbench {kind}", email=f"{kind}@agent.invalid", agent=True)
+
+
+AGENT = agent_of("playbook")
 
 
 def fingerprint(*parts: object) -> str:

@@ -1,8 +1,11 @@
 """The graph: which node follows which. The only importer of LangGraph.
 
     build ──ok──▶ settle ──▶ gate ──pass──▶ settle ──▶ deploy ──▶ end
-      │             └▶ propose ▶ build │        └▶ ask ▶ hear ▶ land ▶ build
+      │             └▶ propose ▶ build │        ├▶ ask ▶ hear ▶ land ▶ build
+      │                                │        └▶ improve ▶ build, or deploy
       └─failed─▶ diagnose ▶ fix ▶ build ◀─failed┘
+
+Where the driver has a question, `fix` and `improve` lead to `listen`, which waits for a person and leads back.
 
 The graph is orchestration and not a boundary: whoever jumps into `land` or `deploy`, or resumes twice, finds functions
 there that verify for themselves.
@@ -13,7 +16,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -52,11 +55,15 @@ class Loop:
         """Runs from the beginning until it ends or waits for a person; returns the state it stopped in."""
         return self._invoke(state)
 
-    def resume(self) -> LoopState:
-        """Goes on where the session stopped: after a kill at the node it was in, after a question by looking again."""
+    def resume(self, directions: Sequence[str] = ()) -> LoopState:
+        """Goes on where the session stopped: after a kill at the node it was in, after a question by looking again.
+
+        `directions` are what the person says now; they reach the state where the session stands at a person.
+        """
         snapshot = self._graph.get_state(self._config)
         if snapshot.interrupts:
-            return self._invoke(Command(resume={snapshot.interrupts[0].id: "look"}))
+            answer = {"directions": list(directions)} if directions else "look"
+            return self._invoke(Command(resume={snapshot.interrupts[0].id: answer}))
         return self._invoke(None) if snapshot.next else self.state()
 
     def state(self) -> LoopState:
@@ -78,13 +85,18 @@ def _graph(ctx: LoopContext) -> Any:
     for name, node in nodes.NODES.items():
         graph.add_node(name, _counted(ctx, name, node))
     graph.add_node("hear", _hear)
+    graph.add_node("listen", _listen)
     graph.add_edge(START, "build")
     graph.add_conditional_edges("build", _unless_over(_after_build), ["diagnose", "settle", END])
-    graph.add_conditional_edges("settle", _unless_over(_after_settle), ["propose", "gate", "deploy", "ask", END])
+    graph.add_conditional_edges(
+        "settle", _unless_over(_settled(bool(ctx.writer.header.goal))), ["propose", "gate", "improve", "deploy", "ask", END]
+    )
     graph.add_conditional_edges("propose", _unless_over(lambda state: "build"), ["build", END])
     graph.add_conditional_edges("gate", _unless_over(_after_gate), ["diagnose", "settle", END])
     graph.add_conditional_edges("diagnose", _unless_over(lambda state: "fix"), ["fix", END])
-    graph.add_conditional_edges("fix", _unless_over(_after_fix), ["build", "fix", END])
+    graph.add_conditional_edges("fix", _unless_over(_after_fix), ["build", "fix", "listen", END])
+    graph.add_conditional_edges("improve", _unless_over(_after_improve), ["build", "deploy", "listen", END])
+    graph.add_conditional_edges("listen", _after_listen, ["listen", "fix", "improve"])
     graph.add_conditional_edges("ask", _unless_over(lambda state: "hear"), ["hear", END])
     graph.add_edge("hear", "land")
     graph.add_conditional_edges("land", _unless_over(_after_land), ["hear", "build", END])
@@ -94,8 +106,17 @@ def _graph(ctx: LoopContext) -> Any:
 
 def _hear(state: LoopState) -> LoopState:
     # The answer itself carries nothing: `land` looks at what is signed. One question a node, and nothing else in it.
-    interrupt({"change": state["queued"]})
-    return {}
+    return _directed(state, interrupt({"change": state["queued"]}))
+
+
+def _listen(state: LoopState) -> LoopState:
+    changed = _directed(state, interrupt({"question": state["question"]}))
+    return {**changed, "question": None} if changed else {}
+
+
+def _directed(state: LoopState, answer: object) -> LoopState:
+    said = [str(text) for text in answer.get("directions", [])] if isinstance(answer, dict) else []
+    return {"directions": [*state.get("directions", []), *said]} if said else {}
 
 
 def _counted(ctx: LoopContext, name: str, node: nodes.Node) -> Callable[[LoopState], LoopState]:
@@ -125,20 +146,39 @@ def _after_build(state: LoopState) -> str:
     return "diagnose" if state.get("failure") else "settle"
 
 
-def _after_settle(state: LoopState) -> str:
-    if state.get("proposals"):
-        return "propose"
-    report = state.get("report")
-    if report is None or (report["tree"], report["tables"]) != (state["tree"], state["tables"]):
-        return "gate"
-    return "deploy" if state["tree"] == state["landed"] else "ask"
+def _settled(goal: bool) -> Callable[[LoopState], str]:
+    def route(state: LoopState) -> str:
+        if state.get("proposals"):
+            return "propose"
+        report = state.get("report")
+        if report is None or (report["tree"], report["tables"]) != (state["tree"], state["tables"]):
+            return "gate"
+        if state["tree"] != state["landed"]:
+            return "ask"
+        return "improve" if goal and not state.get("improved") else "deploy"
+
+    return route
 
 
 def _after_gate(state: LoopState) -> str:
     return "diagnose" if state.get("failure") else "settle"
 
 
+def _after_improve(state: LoopState) -> str:
+    if state.get("question"):
+        return "listen"
+    return "build" if state["tree"] != state["landed"] else "deploy"
+
+
+def _after_listen(state: LoopState) -> str:
+    if state.get("question"):
+        return "listen"
+    return "fix" if state.get("failure") else "improve"
+
+
 def _after_fix(state: LoopState) -> str:
+    if state.get("question"):
+        return "listen"
     if not state["fixes"][-1]["changed"]:
         return "fix"
     return "fix" if any(found.get("cure") for found in state.get("diagnoses", [])) else "build"

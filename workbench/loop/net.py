@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from workbench.changes import Author, Change, Classification, Measured, classify, joined
 from workbench.errors import Refusal
-from workbench.loop.context import AGENT, LoopContext
+from workbench.loop.context import LoopContext
 from workbench.loop.state import LoopState, Proposal
 from workbench.policy import Decision, load_policy
 from workbench.policy.rules import LEAK_GATES
@@ -57,7 +57,7 @@ def judge(ctx: LoopContext, state: LoopState, *, for_a_person: bool = False) -> 
     change = Change(
         base=state["landed"],
         result=state["tree"],
-        author=author_of(state.get("authors", [])),
+        author=author_of(state.get("authors", []), ctx.agent),
         title=(titles[0] if len(titles) == 1 else f"{ctx.use_case}: {len(titles)} steps of session {ctx.session_id}"),
         words="\n".join(f"- {title}" for title in titles),
     )
@@ -84,10 +84,10 @@ def _run(ctx: LoopContext, state: LoopState, change: Change, found: Classificati
     return measured
 
 
-def author_of(proposals: Sequence[Proposal]) -> Author:
+def author_of(proposals: Sequence[Proposal], agent: Author) -> Author:
     """Who wrote the net change: the agent, or whoever made the proposal it took in, who may then not sign it."""
     if not proposals:
-        return AGENT
+        return agent
     return Author(name=proposals[-1]["name"], email=proposals[-1]["email"], agent=True)
 
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from workbench.changes import Change, classify
+from workbench.changes import Change
 from workbench.errors import Refusal
 from workbench.loop import looks, net
-from workbench.loop.context import AGENT, LoopContext, fingerprint
-from workbench.loop.drivers import NoCure, Repair
-from workbench.loop.state import Fix, LoopState
+from workbench.loop.answering import answered
+from workbench.loop.context import LoopContext, fingerprint
+from workbench.loop.state import LoopState
+from workbench.loop.turn import turn_of
 
 Node = Callable[[LoopContext, LoopState], LoopState]
 
@@ -65,7 +66,7 @@ def propose(ctx: LoopContext, state: LoopState) -> LoopState:
     """Takes the next proposal into the session's tree; a conflict is refused, never resolved by guessing."""
     proposal, rest = state["proposals"][0], state["proposals"][1:]
     tree = net.merge(ctx.repo, state["tree"], proposal["base"], proposal["result"])
-    author = net.author_of([proposal])
+    author = net.author_of([proposal], ctx.agent)
     ctx.record_change(state["step"], "propose", Change(base=state["tree"], result=tree, author=author, title=proposal["title"]))
     ctx.say(f"took in the proposal “{proposal['title']}” by {proposal['name']}")
     return {"tree": tree, "proposals": rest, "authors": [*state.get("authors", []), proposal], "report": None}
@@ -112,43 +113,16 @@ def _unwaived(report: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def fix(ctx: LoopContext, state: LoopState) -> LoopState:
-    """Asks the driver for the next repair and lets its skill propose a change to the session's tree."""
-    failure = state["failure"]
-    assert failure is not None
-    answer = ctx.driver(str(failure["fingerprint"]), state.get("diagnoses", []), state.get("fixes", []))
-    if not isinstance(answer, Repair):
-        outcome = "no-cure" if isinstance(answer, NoCure) else "stuck"
-        return {"outcome": outcome, "reason": answer.reason}  # type: ignore[typeddict-item]
-    ctx.say(f"repair: {answer.skill}")
-    run = ctx.skill(answer.skill, state["tree"], dict(answer.input), step=state["step"])
-    output = run.output
-    tried: Fix = {
-        "failure": str(failure["fingerprint"]),
-        "skill": answer.skill,
-        "cure": answer.key,
-        "tree": state["tree"],
-        "changed": False,
-    }
-    edits = output.get("edits") or {}
-    if not output.get("ok", True) or not edits:
-        ctx.say(f"{answer.skill} has no cure: {output.get('summary') or output.get('reason') or 'nothing to change'}")
-        return {"fixes": [*state.get("fixes", []), tried]}
-    tree = ctx.repo.write_tree(state["tree"], {path: None if text is None else text.encode() for path, text in edits.items()})
-    summary = str(output["summary"])
-    change = Change(base=state["tree"], result=tree, author=AGENT, title=summary)
-    ctx.record_change(state["step"], "fix", change)
-    kinds = ", ".join(classify(ctx.repo, change).kinds) or "no risk"
-    ctx.say(f"{answer.skill}: {summary} (a change of: {kinds})")
-    repaired: Fix = {**tried, "tree": tree, "changed": True}
-    # What else the same report found is repaired before it is measured again.
-    rest = [found for found in state.get("diagnoses", []) if found is not answer.diagnosis] if failure["kind"] == "gate" else []
-    return {
-        "tree": tree,
-        "diagnoses": rest,
-        "fixes": [*state.get("fixes", []), repaired],
-        "summaries": [*state.get("summaries", []), summary],
-        "report": None,
-    }
+    """Asks the driver what to do about the failure, and does it."""
+    turn = turn_of(ctx, state, "fix")
+    return answered(ctx, state, turn, ctx.driver(turn))
+
+
+def improve(ctx: LoopContext, state: LoopState) -> LoopState:
+    """Nothing fails and the session has a goal: asks the driver once whether it proposes something."""
+    turn = turn_of(ctx, state, "improve")
+    changed = answered(ctx, state, turn, ctx.driver(turn))
+    return changed if changed.get("question") else {**changed, "improved": True}
 
 
 def ask(ctx: LoopContext, state: LoopState) -> LoopState:
@@ -219,7 +193,9 @@ def deploy(ctx: LoopContext, state: LoopState) -> LoopState:
     return {"version": version, "outcome": "released"}
 
 
-NODES: dict[str, Node] = {node.__name__: node for node in (build, settle, propose, gate, diagnose, fix, ask, land, deploy)}
+NODES: dict[str, Node] = {
+    node.__name__: node for node in (build, settle, propose, gate, diagnose, fix, improve, ask, land, deploy)
+}
 
 
 def _plain(scores: object) -> dict[str, float]:

@@ -45,6 +45,8 @@ class SessionResult:
     reason: str
     change: str | None
     version: str | None
+    question: str | None = None
+    """What the driver asks a person, where the session waits for that."""
 
     @property
     def code(self) -> ExitCode:
@@ -66,6 +68,7 @@ def start(
     proposals: Sequence[str] = (),
     secrets: Sequence[str] = (),
     say: Callable[[str], None] = lambda text: None,
+    words: Callable[[str], None] = lambda text: None,
 ) -> SessionResult:
     """Runs a new session until it ends or waits for a person.
 
@@ -76,7 +79,7 @@ def start(
 
     load_contract(settings.root, use_case)
     chosen = driver or settings.loop.driver
-    decide = load_driver(chosen)
+    decide = load_driver(chosen, settings)
     locked = lock.read(settings.root)
     lock.check(settings.root)
     repo = Repo.open(settings.root)
@@ -100,8 +103,8 @@ def start(
         # A change has one author, who can't sign it: with several, all but one could.
         raise UsageError("The proposals are by different authors.", "take them in one after the other, each in its own session")
     writer = SessionWriter.create(settings.root / PLACE / header.id, header, secrets=secrets)
-    ctx = LoopContext(settings, repo, writer, decide, use_case, target, say)
-    limits = {"max_steps": settings.loop.max_steps, "wall_seconds": settings.loop.wall_seconds}
+    ctx = LoopContext(settings, repo, writer, decide, use_case, target, say, words)
+    limits = settings.loop.model_dump(include={"max_steps", "wall_seconds", "max_tokens", "max_cost"})
     ctx.record(
         "started",
         goal=goal,
@@ -119,9 +122,18 @@ def start(
 
 
 def resume(
-    settings: Settings, wanted: str, *, secrets: Sequence[str] = (), say: Callable[[str], None] = lambda text: None
+    settings: Settings,
+    wanted: str,
+    *,
+    directions: Sequence[str] = (),
+    secrets: Sequence[str] = (),
+    say: Callable[[str], None] = lambda text: None,
+    words: Callable[[str], None] = lambda text: None,
 ) -> SessionResult:
-    """Goes on with a session that waits for a person or was killed. UsageError where there is none or it has ended."""
+    """Goes on with a session that waits for a person or was killed. UsageError where there is none or it has ended.
+
+    `directions` are what the person tells the driver; also the answer to its question.
+    """
     directory = find_session(settings.root, settings.state, wanted)
     session = read_session(directory)
     repo = Repo.open(settings.root)
@@ -130,18 +142,19 @@ def resume(
         raise UsageError(
             f"The session {session.header.id} has ended: {_WORDS.get(ending, ending)}.", "start a new one with `workbench run`"
         )
+    decide = load_driver(session.header.driver, settings)
     writer = SessionWriter.resume(directory, secrets=secrets)
-    ctx = LoopContext(
-        settings, repo, writer, load_driver(session.header.driver), session.header.use_case, _target(settings, repo), say
-    )
+    ctx = LoopContext(settings, repo, writer, decide, session.header.use_case, _target(settings, repo), say, words)
     ctx.record("resumed", reason="looking for a decision" if ending == "waiting" else "after a stop")
+    for text in directions:
+        ctx.record("message", by="person", text=text)
     say(f"session {session.header.id} goes on")
     first = session.header.base
     tree = repo.tree_of(first)
-    return _run(ctx, {"step": 0, "seconds": 0.0, "tree": tree, "landed": tree, "proposals": []}, again=True)
+    return _run(ctx, {"step": 0, "seconds": 0.0, "tree": tree, "landed": tree, "proposals": []}, directions, again=True)
 
 
-def _run(ctx: LoopContext, state: LoopState, *, again: bool = False) -> SessionResult:
+def _run(ctx: LoopContext, state: LoopState, directions: Sequence[str] = (), *, again: bool = False) -> SessionResult:
     from workbench.loop.graph import Loop
 
     place = ctx.settings.state / "sessions" / ctx.session_id
@@ -149,7 +162,7 @@ def _run(ctx: LoopContext, state: LoopState, *, again: bool = False) -> SessionR
     loop = Loop(ctx, place / CHECKPOINTS)
     try:
         # A session killed before its first checkpoint has nothing to resume: it begins again.
-        end = loop.resume() if again and loop.state() else loop.start(state)
+        end = loop.resume(directions) if again and loop.state() else loop.start(state)
         outcome = "waiting" if loop.waiting else str(end.get("outcome") or "failed")
         reason = str(end.get("reason") or "")
     except Refusal as refusal:
@@ -157,7 +170,10 @@ def _run(ctx: LoopContext, state: LoopState, *, again: bool = False) -> SessionR
     finally:
         loop.close()
     ctx.writer.close(outcome, reason)
-    return SessionResult(ctx.session_id, ctx.writer.directory, outcome, reason, end.get("queued"), end.get("version"))
+    question = end.get("question") if outcome == "waiting" else None
+    return SessionResult(
+        ctx.session_id, ctx.writer.directory, outcome, reason or question or "", end.get("queued"), end.get("version"), question
+    )
 
 
 def _target(settings: Settings, repo: Repo) -> str:

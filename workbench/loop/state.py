@@ -20,8 +20,9 @@ class Fix(TypedDict):
 
     failure: str
     skill: str
+    """The skill, or `edit` where the driver edited files itself."""
     cure: str
-    """The repair's key: skill and input."""
+    """The repair's key: skill and input, or the edits."""
     tree: str
     changed: bool
     """False where the skill had no cure after all."""
@@ -53,6 +54,12 @@ class LoopState(TypedDict, total=False):
     """Digest of the source tables as the latest build read them."""
     report: dict[str, str] | None
     """The latest passed full gate report: {"tree": id, "tables": digest, "blob": sha256}."""
+    directions: list[str]
+    """What the person told the driver, the oldest first."""
+    question: str | None
+    """What the driver asked a person and hasn't been told yet."""
+    improved: bool
+    """The driver had its turn to propose something for the goal."""
     queued: str | None
     """Id of the change that waits for a person."""
     signed: list[str]

@@ -142,11 +142,18 @@ class Diagnosis(_Event):
 
 
 class Chosen(_Event):
-    """What the driver decided to do next, and why."""
+    """What the driver decided to do next, and why: everything that a recorded driver needs to decide the same again."""
 
     kind: Literal["chosen"] = "chosen"
-    skill: Name
+    choice: Literal["repair", "edited", "question", "done", "no-cure", "stuck", "spent"] = "repair"
+    skill: Name | None = None
+    """Of a repair."""
     input: Digest | None = None
+    failure: str = ""
+    """Fingerprint of the failure it was about; empty where nothing failed."""
+    base: GitId | None = None
+    """The session's tree when it was decided, and `tree` the one an edit led to."""
+    tree: GitId | None = None
     why: str = ""
 
 

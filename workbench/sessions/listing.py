@@ -100,7 +100,8 @@ def _(event: events.Diagnosis) -> tuple[str, str]:
 
 @said.register
 def _(event: events.Chosen) -> tuple[str, str]:
-    return PLAIN, f"{event.skill}: {event.why}" if event.why else event.skill
+    what = event.skill or event.choice
+    return PLAIN, f"{what}: {event.why}" if event.why else what
 
 
 @said.register
