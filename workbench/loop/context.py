@@ -15,6 +15,9 @@ from workbench.errors import WorkbenchError
 from workbench.loop import looks, trees
 from workbench.loop.drivers import Driver
 from workbench.repo import Identity, Repo
+from workbench.review.apply import Application, apply
+from workbench.review.gates import GateEvidence
+from workbench.review.queue import QueuedChange
 from workbench.sessions.events import ModelCall, event
 from workbench.sessions.reader import blob_path, read_session
 from workbench.sessions.writer import SessionWriter, utc_now
@@ -76,11 +79,9 @@ class LoopContext:
         Raises LooksSpent where the answer would be a test score that nobody may look at any more; then it isn't recorded.
         """
         self.say(f"{name} …")
-        root = trees.checkout(self.settings, tree)
-        context = SkillContext(self.settings, root, self.use_case, tree=tree, progress=self.say)
         if name == looks.EVALUATES:
             looks.before(self, tree)
-        run = run_skill(context, name, given)
+        run = self.execute(name, tree, given)
         if name == looks.EVALUATES:
             looks.after(self, tree, run.output, step)
         self.record(
@@ -97,6 +98,15 @@ class LoopContext:
             seconds=round(run.seconds, 3),
         )
         return run
+
+    def execute(self, name: str, tree: str, given: Mapping[str, Any]) -> SkillRun:
+        """The skill's answer on a checkout of `tree`; nothing is recorded. Use `skill`."""
+        root = trees.checkout(self.settings, tree)
+        return run_skill(SkillContext(self.settings, root, self.use_case, tree=tree, progress=self.say), name, given)
+
+    def apply(self, queued: QueuedChange, gates: GateEvidence | None, measured: Measured | None) -> Application:
+        """Onto the branch through the one trusted function, which verifies everything again; raises what it raises."""
+        return apply(self.repo, queued.id, target_ref=self.target, gates=gates, measured=measured, now=self.clock())
 
     def measure(self, change: Change, found: Classification, tables: str) -> Measured:
         """What running base and result of a change shows."""

@@ -16,7 +16,8 @@ from workbench.loop.state import LoopState, Proposal
 from workbench.policy import Decision, load_policy
 from workbench.policy.rules import LEAK_GATES
 from workbench.repo import Repo
-from workbench.review import apply, ledger, queue, signoff
+from workbench.review import ledger, queue, signoff
+from workbench.review.apply import Application
 from workbench.review.gates import EFFECT, GATES, GateEvidence, missing_gates
 
 
@@ -175,15 +176,15 @@ def person_said(ctx: LoopContext, change_id: str) -> Said | None:
     return Said("approve", _names(standing.approvals), [found.id for found in standing.approvals], comment)
 
 
-def apply_queued(ctx: LoopContext, change_id: str, measured: Measured | None = None) -> apply.Application:
-    """Onto the branch through the one trusted function, which verifies everything again; raises what it raises.
+def apply_queued(ctx: LoopContext, change_id: str, measured: Measured | None = None) -> Application:
+    """Onto the branch, with the gate report that lies in the queue; raises what `apply` raises.
 
     `measured` is what this session saw when it ran the change, for one that goes in without people.
     """
     queued = queue.get(ctx.repo, change_id)
     report = queue.evidence(ctx.repo, queued).get(GATES)
     gates = GateEvidence.from_report(report) if report else None
-    return apply.apply(ctx.repo, queued.id, target_ref=ctx.target, gates=gates, measured=measured, now=ctx.clock())
+    return ctx.apply(queued, gates, measured)
 
 
 def _names(signed: Sequence[signoff.SignOff]) -> list[str]:
