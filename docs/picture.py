@@ -26,7 +26,7 @@ from workbench.repo import Identity, Repo
 from workbench.review import queue
 from workbench.review.gates import GATES, GateEvidence
 from workbench.settings import load_settings
-from workbench.tui.review import ReviewApp
+from workbench.tui.app import ReviewApp
 from workbench.workspace import make_workspace
 
 PICTURE = Path(__file__).resolve().parent / "review.svg"

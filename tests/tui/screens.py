@@ -13,8 +13,8 @@ from textual.pilot import Pilot
 from tests.reviews import Desk
 from workbench.review import signoff
 from workbench.settings import load_settings
+from workbench.tui.app import ReviewApp
 from workbench.tui.lines import LineList
-from workbench.tui.review import ReviewApp
 
 SMALL, LARGE = (80, 24), (120, 40)
 Steps = Callable[[Pilot[None]], Awaitable[None]]

@@ -78,12 +78,12 @@ def test_type_ahead_decides_nothing(here: Desk) -> None:
 
     async def steps(pilot: Pilot[None]) -> None:
         await pilot.press("x", "S", "Y", "r", "S", "Y")  # at once, before anybody can have read anything
-        assert not app._desk.drafts and len(app.screen_stack) == 1
+        assert not app.review._desk.drafts and len(app.screen_stack) == 1
         clock.now += 0.39
         await pilot.press("x")  # a key that comes while things settle starts the time again
         clock.now += 0.39
         await pilot.press("x")
-        assert not app._desk.drafts
+        assert not app.review._desk.drafts
         await press(pilot, clock, "x", "S")
         await until(pilot, lambda: isinstance(app.screen, Confirm))
         await pilot.press("Y", "Y")
@@ -91,7 +91,7 @@ def test_type_ahead_decides_nothing(here: Desk) -> None:
         await pilot.press("Y")
         assert isinstance(app.screen, Confirm) and not signed(here, change.id)
         await press(pilot, clock, "escape")
-        assert "not signed" in app.said and app._desk.drafts[change.id].verdict == "reject"
+        assert "not signed" in app.said and app.review._desk.drafts[change.id].verdict == "reject"
 
     drive(app, steps)
     assert signed(here, change.id) == []
@@ -107,11 +107,11 @@ def test_an_enter_typed_ahead_answers_nothing(here: Desk) -> None:
         await pilot.press("y", "e", "s", "enter")
         assert isinstance(app.screen, Ask)
         await press(pilot, clock, "tab")
-        assert app._pane == "queue" and app.screen.query_one(Input).has_focus, "below a dialog nothing does anything"
+        assert app.review._pane == "queue" and app.screen.query_one(Input).has_focus, "below a dialog nothing does anything"
         await press(pilot, clock, "backspace", "backspace", "backspace", "enter")
         assert isinstance(app.screen, Ask), "an empty answer is asked again"
         await press(pilot, clock, "escape")
-        assert app._desk.drafts[change.id].answers == {} and "1 question to answer" in app.said
+        assert app.review._desk.drafts[change.id].answers == {} and "1 question to answer" in app.said
         await press(pilot, clock, "S")
         assert len(app.screen_stack) == 1
 
@@ -126,12 +126,12 @@ def test_moving_to_another_change_makes_the_verdict_keys_rest(here: Desk) -> Non
     async def steps(pilot: Pilot[None]) -> None:
         await settled(pilot, clock)
         await pilot.press("j", "x")
-        assert not app._desk.drafts
+        assert not app.review._desk.drafts
         await until(pilot, lambda: app.opened is not None and app.opened.queued.id == pane(app, "queue").key)
         await pilot.press("x")
-        assert not app._desk.drafts
+        assert not app.review._desk.drafts
         await press(pilot, clock, "x")
-        await until(pilot, lambda: len(app._desk.drafts) == 1)
+        await until(pilot, lambda: len(app.review._desk.drafts) == 1)
 
     drive(app, steps)
     assert second
@@ -152,7 +152,7 @@ def test_sign_rests_until_all_of_the_diff_was_on_screen(here: Desk, size: tuple[
         await press(pilot, clock, "G")  # the end alone is not all of it
         assert "of the diff not seen yet" in app.said
         await press(pilot, clock, "S")
-        assert len(app.screen_stack) == 1 and app.check_action("sign", ()) is None
+        assert len(app.screen_stack) == 1 and app.review.check_action("sign", ()) is None
         await press(pilot, clock, "g")
         for _ in range(14):
             await press(pilot, clock, "ctrl+d")
@@ -185,9 +185,9 @@ def test_a_change_that_was_proposed_anew_is_not_signed(here: Desk) -> None:
         await press(pilot, clock, "S")
         if isinstance(app.screen, Confirm):
             await press(pilot, clock, "Y")
-        await until(pilot, lambda: "not signed" in app.said or not app._desk.drafts)
+        await until(pilot, lambda: "not signed" in app.said or not app.review._desk.drafts)
         await press(pilot, clock, "f5")
-        assert not app._desk.drafts, "a draft belongs to one proposal"
+        assert not app.review._desk.drafts, "a draft belongs to one proposal"
 
     drive(app, steps)
     assert signed(here, change.id) == []
@@ -232,7 +232,7 @@ def test_a_key_that_stops_working_is_said_and_the_draft_is_kept(here: Desk) -> N
         here.ana.unlink()
         await press(pilot, clock, "Y")
         await until(pilot, lambda: "✗ not signed" in app.said)
-        assert app._desk.drafts[change.id].verdict == "reject"
+        assert app.review._desk.drafts[change.id].verdict == "reject"
 
     drive(app, steps)
     assert signed(here, change.id) == []
@@ -261,14 +261,14 @@ def test_drafts_survive_a_restart_and_quitting_asks_once(here: Desk) -> None:
         await until(pilot, lambda: isinstance(again.screen, Ask))
         assert again.screen.query_one(Input).value == ANSWER
         await press(pilot, later, "escape", "u")
-        assert not again._desk.drafts and change.id not in again._desk.drafts
+        assert not again.review._desk.drafts and change.id not in again.review._desk.drafts
         await press(pilot, later, "q")
         await until(pilot, lambda: not again.is_running)
 
     drive(again, look)
     (here.repo.root / ".workbench" / "drafts.json").write_text('{"drafts": 7')
     third, _ = review_app(here, here.ana)
-    assert not third._desk.drafts
+    assert not third.review._desk.drafts
 
 
 def test_a_refresh_keeps_the_cursor_on_its_change(here: Desk) -> None:
@@ -276,13 +276,13 @@ def test_a_refresh_keeps_the_cursor_on_its_change(here: Desk) -> None:
     app, clock = review_app(here, here.ana)
 
     async def steps(pilot: Pilot[None]) -> None:
-        wanted = app._desk.changes[2].id
+        wanted = app.review._desk.changes[2].id
         await press(pilot, clock, "j", "j")
         await until(pilot, lambda: app.opened is not None and app.opened.queued.id == wanted)
         for n in range(10, 16):
             here.propose({**SPLIT_EDIT, "README.md": f"# {n}\n"})
         await press(pilot, clock, "f5")
-        assert len(app._desk.changes) == 10 and pane(app, "queue").key == wanted
+        assert len(app.review._desk.changes) == 10 and pane(app, "queue").key == wanted
         assert app.said.startswith(f"{pane(app, 'queue').cursor + 1}/10 · {wanted}")
         here.repo.update_ref(queue.PREFIX + wanted, None, here.repo.refs(queue.PREFIX)[queue.PREFIX + wanted])
         row = pane(app, "queue").cursor

@@ -229,7 +229,7 @@ def test_entries_that_cannot_be_read_do_not_hide_the_others(here: Desk) -> None:
         assert good.id[:8] in pane_text(app, "queue") and pane_text(app, "queue").count("! ") == 2
         await press(pilot, clock, "j", "x")
         await until(pilot, lambda: app.opened is None)
-        assert not app._desk.drafts
+        assert not app.review._desk.drafts
         await press(pilot, clock, "k")
         await until(pilot, lambda: app.opened is not None and app.opened.queued.id == good.id)
 
@@ -248,7 +248,7 @@ def test_a_change_that_cannot_be_judged_says_why_and_cannot_be_signed(here: Desk
     async def steps(pilot: Pilot[None]) -> None:
         await press(pilot, clock, "x")
         await until(pilot, lambda: "can't be judged" in app.said)
-        assert "kindz" in pane_text(app, "evidence") and app.check_action("sign", ()) is None
+        assert "kindz" in pane_text(app, "evidence") and app.review.check_action("sign", ()) is None
 
     drive(app, steps)
 
@@ -322,9 +322,9 @@ def test_every_key_has_an_id_a_word_and_a_palette_entry_and_can_be_remapped(here
         assert {found.description.capitalize() for found in BINDINGS} <= titles
         app.set_keymap({"reject": "w"})
         await press(pilot, clock, "x")
-        assert not app._desk.drafts
+        assert not app.review._desk.drafts
         await press(pilot, clock, "w")
-        await until(pilot, lambda: len(app._desk.drafts) == 1)
+        await until(pilot, lambda: len(app.review._desk.drafts) == 1)
 
     drive(app, steps)
 
@@ -337,7 +337,7 @@ def test_the_mouse_works(here: Desk) -> None:
     async def steps(pilot: Pilot[None]) -> None:
         await settled(pilot, clock)
         await pilot.click("#queue", offset=(5, 3))
-        await until(pilot, lambda: app.opened is not None and app.opened.queued.id == app._desk.changes[2].id)
+        await until(pilot, lambda: app.opened is not None and app.opened.queued.id == app.review._desk.changes[2].id)
         await pilot.click("#evidence", offset=(5, 4))
         assert pane(app, "evidence").has_focus and pane(app, "evidence").cursor == 3
 

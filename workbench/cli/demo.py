@@ -76,7 +76,7 @@ def _settings(args: argparse.Namespace) -> Settings:
 
 def _sign_on_screen(settings: Settings, change: str, key: Path) -> None:
     from workbench.settings import ReviewSettings
-    from workbench.tui.review import run_review
+    from workbench.tui.app import run_review
 
     with_key = settings.model_copy(update={"review": ReviewSettings(key=str(key))})
     run_review(with_key, select=change)

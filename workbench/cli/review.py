@@ -171,7 +171,7 @@ def run(args: argparse.Namespace, console: Console) -> ExitCode:
 def _open(settings: Settings, args: argparse.Namespace, console: Console) -> ExitCode:
     if console.json or not console.interactive or os.environ.get("TERM", "dumb") == "dumb":
         raise UsageError("The review screen needs a terminal.", "without one: `workbench review list`, `show`, `approve`, …")
-    from workbench.tui.review import run_review
+    from workbench.tui.app import run_review
 
     select = None
     if args.action == "open":

@@ -66,7 +66,7 @@ def run(args: argparse.Namespace, console: Console) -> ExitCode:
             settings, args.use_case, goal=args.goal, driver=args.driver, proposals=args.propose, secrets=secrets, say=say
         )
     while result.change is not None and result.outcome == "waiting" and console.interactive and not args.headless:
-        from workbench.tui.review import run_review
+        from workbench.tui.app import run_review
 
         run_review(settings, select=result.change, color=console.color)
         answered = session.resume(settings, result.session, secrets=secrets, say=say)

@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import ClassVar
 
 from textual import work
-from textual.app import App, ComposeResult, SystemCommand
+from textual.app import ComposeResult, SystemCommand
 from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.events import DescendantFocus, Key, Resize
-from textual.filter import Monochrome, NoColor
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Footer, Static
@@ -34,7 +33,7 @@ from workbench.tui import views
 from workbench.tui.desk import Desk, Opened
 from workbench.tui.dialogs import SETTLE_SECONDS, Ask, Clock, Confirm, Keys
 from workbench.tui.evidence import evidence_lines
-from workbench.tui.keys import BINDINGS, CSS, HELP, PANES, WIDE, WRAP
+from workbench.tui.keys import BINDINGS, HELP, PANES, WIDE, WRAP
 from workbench.tui.lines import LineList, line
 from workbench.visible import visible
 
@@ -43,26 +42,20 @@ _OURS = frozenset(found.action.partition("(")[0] for found in BINDINGS)
 _DECIDING = frozenset({"draft", "comment", "undo", "sign"})
 
 
-class ReviewApp(App[None]):
+class ReviewScreen(Screen[None]):
     """The review screen. `key` is the reviewer's private key file; without one, drafts can be made but not signed.
 
     `opened` is the change whose diff and evidence are on screen.
     """
 
-    CSS = CSS
-    ENABLE_COMMAND_PALETTE = True
+    TITLE = "workbench review"
     BINDINGS: ClassVar[list[BindingType]] = list(BINDINGS)
 
     def __init__(
-        self, settings: Settings, *, key: Path | None = None, select: str | None = None, color: bool = True,
-        clock: Clock = time.monotonic, environment: Mapping[str, str] | None = None,
+        self, settings: Settings, *, key: Path | None = None, select: str | None = None, clock: Clock = time.monotonic,
+        environment: Mapping[str, str] | None = None,
     ) -> None:  # fmt: skip
-        super().__init__(ansi_color=None if color else True)
-        # Textual asks only whether NO_COLOR exists, and answers with greys; here `color` alone decides, and False means none.
-        self.no_color = not color
-        self._filters = [found for found in self._filters if not isinstance(found, Monochrome | NoColor)]
-        if not color:
-            self._filters.append(NoColor())
+        super().__init__()
         self._desk = Desk(Repo.open(settings.root), settings.state / "drafts.json", key=key, environment=environment)
         self._clock = clock
         self._select = select
@@ -91,7 +84,6 @@ class ReviewApp(App[None]):
 
     def on_mount(self) -> None:
         """Fills the queue and opens the selected or first change."""
-        self.title = "workbench review"
         for name in PANES:
             self._lists[name].border_title = name
         self._reload()
@@ -171,7 +163,7 @@ class ReviewApp(App[None]):
 
     def _arrange(self) -> None:
         wide = self.size.width >= WIDE and not self._zoomed
-        self.screen_stack[0].set_class(not wide, "narrow")
+        self.set_class(not wide, "narrow")
         beside = "policy" if self._pane == "policy" else "evidence"
         for name in PANES:
             self._lists[name].display = name in ("queue", "diff", beside) if wide else name == self._pane
@@ -207,7 +199,7 @@ class ReviewApp(App[None]):
 
     def _show_keys(self) -> None:
         """Greys keys in the footer, or lights them; drawing it anew costs more than most keys do."""
-        if not self.screen_stack:  # a timer may still fire while the app goes away
+        if not self.is_attached or not self.app.screen_stack:  # a timer may still fire while the screen goes away
             return
         now = tuple(self.check_action(name, ()) for name in sorted(_DECIDING))
         if now != self._lit:
@@ -221,7 +213,7 @@ class ReviewApp(App[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Below a dialog nothing does anything; verdict keys rest until the screen has stood still, S until it may sign."""
-        if action in _OURS and len(self.screen_stack) > 1:
+        if action in _OURS and self.app.screen is not self:
             return False
         if action in _DECIDING:
             resting = self._clock() < self._settles or self.opened is None or self.opened.queued != self._under_cursor()
@@ -275,11 +267,10 @@ class ReviewApp(App[None]):
 
     def action_keys(self) -> None:
         """The keys."""
-        self.push_screen(Keys(HELP))
+        self.app.push_screen(Keys(HELP))
 
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """Every key of ours is in the palette, too."""
-        yield from super().get_system_commands(screen)
+    def commands(self) -> Iterable[SystemCommand]:
+        """Every key of ours, for the palette."""
         for found in BINDINGS:
             yield SystemCommand(found.description.capitalize(), f"key {found.key}", partial(self._run, found.action))
 
@@ -298,7 +289,7 @@ class ReviewApp(App[None]):
         if verdict == "approve" and opened.questions:
             answers = self._desk.drafts[opened.queued.id].answers
             earlier = [answers.get(question, "") for question in opened.questions]
-            given = await self.push_screen_wait(Ask(opened.questions, earlier, clock=self._clock))
+            given = await self.app.push_screen_wait(Ask(opened.questions, earlier, clock=self._clock))
             self._settle()
             if given is not None:
                 self._keep(partial(self._desk.answer, opened.queued, opened.questions, given))
@@ -312,7 +303,7 @@ class ReviewApp(App[None]):
             self._tell("a comment belongs to a draft: first a approve, r request changes or x reject")
             return
         asked = Ask(["A comment; it is signed with your verdict."], [draft.comment], optional=True, clock=self._clock)
-        given = await self.push_screen_wait(asked)
+        given = await self.app.push_screen_wait(asked)
         self._settle()
         if given is not None:
             self._keep(partial(self._desk.comment, opened.queued, given[0]))
@@ -341,7 +332,7 @@ class ReviewApp(App[None]):
         if opened is None or self._desk.obstacle(opened, self._unseen()):
             return
         summary = views.summary(opened, self._desk.drafts[opened.queued.id], self._desk.identity(opened))
-        confirmed = await self.push_screen_wait(Confirm(summary, self._clock))
+        confirmed = await self.app.push_screen_wait(Confirm(summary, self._clock))
         self._settle()
         if not confirmed:
             self._tell("not signed; the draft is kept")
@@ -364,9 +355,9 @@ class ReviewApp(App[None]):
         try:
             return await asyncio.to_thread(self._desk.sign, opened)
         except WorkbenchError as error:
-            if "passphrase" not in error.message or self.is_headless:
+            if "passphrase" not in error.message or self.app.is_headless:
                 raise
-        with self.suspend():
+        with self.app.suspend():
             return self._desk.sign(opened, interactive=True)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
@@ -381,21 +372,13 @@ class ReviewApp(App[None]):
             count = len(self._desk.drafts)
             self._tell(f"{count} draft{'s are' if count > 1 else ' is'} not signed; kept for next time. q again quits.")
             return
-        self.exit()
+        self._drop_timers()
+        if self.app.screen_stack[0] is self:
+            self.app.exit()
+        else:
+            self.dismiss(None)
 
-    async def action_quit(self) -> None:
-        """Textual's own way out, asked in the same way."""
-        self.action_leave()
-
-
-def run_review(
-    settings: Settings, *, select: str | None = None, key: Path | None = None, color: bool = True,
-    environment: Mapping[str, str] | None = None,
-) -> None:  # fmt: skip
-    """Opens the screen and returns when the reviewer leaves it.
-
-    `key` is a private key file (default: the settings'); `environment` is what ssh-keygen may see. Errors as `Repo.open`.
-    """
-    if key is None and settings.review.key:
-        key = Path(settings.review.key)
-    ReviewApp(settings, key=key, select=select, color=color, environment=environment).run()
+    def _drop_timers(self) -> None:
+        for timer in (self._pause, self._rest):
+            if timer:
+                timer.stop()

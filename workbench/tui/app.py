@@ -1,0 +1,81 @@
+"""The program around the screens: colors, the palette, and the review screen on its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from textual.app import App, SystemCommand
+from textual.filter import Monochrome, NoColor
+from textual.screen import Screen
+
+from workbench.settings import Settings
+from workbench.tui.desk import Opened
+from workbench.tui.dialogs import Clock
+from workbench.tui.keys import CSS
+from workbench.tui.review import ReviewScreen
+
+
+class Shell(App[None]):
+    """An app whose colors are ours to decide and whose palette holds every key of the screen that is shown."""
+
+    CSS = CSS
+    ENABLE_COMMAND_PALETTE = True
+
+    def __init__(self, *, color: bool = True) -> None:
+        super().__init__(ansi_color=None if color else True)
+        # Textual asks only whether NO_COLOR exists, and answers with greys; here `color` alone decides, and False means none.
+        self.no_color = not color
+        self._filters = [found for found in self._filters if not isinstance(found, Monochrome | NoColor)]
+        if not color:
+            self._filters.append(NoColor())
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Every key of the screen is in the palette, too."""
+        yield from super().get_system_commands(screen)
+        commands = getattr(screen, "commands", None)
+        if commands is not None:
+            yield from commands()
+
+
+class ReviewApp(Shell):
+    """The review screen and nothing else."""
+
+    def __init__(
+        self, settings: Settings, *, key: Path | None = None, select: str | None = None, color: bool = True,
+        clock: Clock = time.monotonic, environment: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(color=color)
+        self.review = ReviewScreen(settings, key=key, select=select, clock=clock, environment=environment)
+
+    def get_default_screen(self) -> Screen[None]:
+        """The review screen."""
+        return self.review
+
+    @property
+    def said(self) -> str:
+        """The lines of status, as they are on screen."""
+        return self.review.said
+
+    @property
+    def opened(self) -> Opened | None:
+        """The change whose diff and evidence are on screen."""
+        return self.review.opened
+
+    async def action_quit(self) -> None:
+        """Textual's own way out, asked in the same way."""
+        self.review.action_leave()
+
+
+def run_review(
+    settings: Settings, *, select: str | None = None, key: Path | None = None, color: bool = True,
+    environment: Mapping[str, str] | None = None,
+) -> None:  # fmt: skip
+    """Opens the screen and returns when the reviewer leaves it.
+
+    `key` is a private key file (default: the settings'); `environment` is what ssh-keygen may see. Errors as `Repo.open`.
+    """
+    if key is None and settings.review.key:
+        key = Path(settings.review.key)
+    ReviewApp(settings, key=key, select=select, color=color, environment=environment).run()
