@@ -21,7 +21,7 @@ STATE = ".workbench"
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class SandboxSettings(_Section):
@@ -72,7 +72,7 @@ class EngineSettings(_Section):
 class Settings(BaseModel):
     """Everything that can be configured, resolved once at the start of a command."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     root: Path
     sandbox: SandboxSettings = Field(default_factory=SandboxSettings)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.changesets import workspace
 from workbench.cli import main as cli
 from workbench.cli.console import console_from
 from workbench.errors import Corrupt, Diverged, ExitCode, PipelineError, Refusal, SignOffRequired
@@ -34,6 +35,20 @@ def test_help_of_the_program_needs_no_more_than_argparse() -> None:
 @pytest.mark.parametrize("argv", [("--help",), ("--version",), ("review", "--help"), ("verify", "--help"), ("audit", "--help")])
 def test_help_imports_nothing_heavy(argv: tuple[str, ...]) -> None:
     assert imported_by(*argv) == set()
+
+
+def test_reading_a_change_imports_only_what_reading_needs(tmp_path: Path) -> None:
+    repo = workspace(tmp_path)
+    command = ("-C", str(repo.root), "classify", "--static-only", "--base", "main", "--head", "main")
+    unneeded = ("gitdb", "difflib", "sqlite3", "workbench.sandbox", "workbench.changes.measured", "workbench.changes.diff",
+                "workbench.changes.effect", "workbench.review.queue")  # fmt: skip
+    assert imported_by(*command, names=(*HEAVY, *unneeded)) == set()
+
+
+@pytest.mark.parametrize("words", [("review", "list"), ("verify", "--base", "main", "--static-only")])
+def test_looking_at_the_queue_imports_nothing_heavy(words: tuple[str, ...], tmp_path: Path) -> None:
+    repo = workspace(tmp_path)
+    assert imported_by("-C", str(repo.root), *words) == set()
 
 
 def test_no_command_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:

@@ -28,6 +28,9 @@ MOST_LINES = 20_000
 MOST_BYTES = 2_000_000
 """Beyond these a change (or, for bytes, one file of it that isn't data) is more than anyone can look at: `unknown`."""
 
+_AHEAD = 50_000
+"""Changed files up to this many bytes are read all at once."""
+
 _BY_PLACE: dict[Place, tuple[RiskKind, str]] = {
     "policy": (RiskKind.POLICY, "decides who must agree to a change"),
     "skill": (RiskKind.SKILL, "what the loop can do, and how"),
@@ -49,9 +52,11 @@ def classify(repo: Repo, change: Change, *, static_only: bool = True) -> Classif
 
     `static_only` says so; both keys together are `judge`.
     """
+    scene = Scene(repo, change)  # reads all trees at once, so that comparing them asks no more
     differences = repo.diff(change.base, change.result)
-    scene = Scene(repo, change)
     sizes = repo.sizes(entry.id for _, *pair in differences for entry in pair if entry and entry.mode != SUBMODULE)
+    small = [entry.id for _, *pair in differences for entry in pair if entry and sizes.get(entry.id, MOST_BYTES) <= _AHEAD]
+    repo.hold(small[:MOST_FILES])
     risks: list[Risk] = []
     size = 0
     for path, old, new in differences:

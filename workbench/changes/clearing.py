@@ -20,6 +20,7 @@ from workbench.changes.model import Change, Risk, RiskKind, shown_path
 from workbench.changes.python import changed_parts, members
 from workbench.changes.reach import module_name
 from workbench.changes.scene import Scene
+from workbench.changes.syntax import walk
 from workbench.changes.vocabulary import ChangedPart, new_words, unsure
 from workbench.errors import WorkbenchError
 from workbench.pipeline.coverage import Arm, arms
@@ -200,7 +201,7 @@ def _uncovered(sides: Sides, files: _Files, outcomes: Iterable[Outcome]) -> str:
 def _missed(file: Path, nodes: Sequence[ast.stmt], ran: set[int], guards: Mapping[str, int]) -> Arm | None:
     """The first arm of these statements that did not run, guards that only raise and stand unchanged on both sides apart."""
     spans = [_span(node) for node in nodes]
-    raising = [_span(inner) for node in nodes for inner in ast.walk(node) if ast.dump(inner) in guards]
+    raising = [_span(inner) for node in nodes for inner in walk(node) if ast.dump(inner) in guards]
     for number, arm in enumerate(arms(file.read_bytes())):
         place = (arm.line, arm.column)
         inside = any(begin <= place < end for begin, end in spans)
@@ -215,7 +216,7 @@ def _guards(parts: Sequence[ChangedPart]) -> dict[str, int]:
     found: dict[str, int] = {}
     for part in parts:
         sides = [
-            {ast.dump(inner) for node in nodes for inner in ast.walk(node) if _only_raises(inner)}
+            {ast.dump(inner) for node in nodes for inner in walk(node) if _only_raises(inner)}
             for nodes in (part.before, part.after)
         ]
         found |= dict.fromkeys(sides[0] & sides[1], 1)

@@ -14,6 +14,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from workbench.changes.model import word_set
+from workbench.changes.syntax import walk
 from workbench.warned import filtered
 
 Target = tuple[str, str | None]
@@ -163,7 +164,7 @@ def call_name(node: ast.Call) -> str:
 def _without_words(tree: ast.Module) -> list[str]:
     """Takes docstrings, and annotations that nothing can see at run time, out of the tree; returns both as text."""
     words: list[str] = []
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None
             if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
@@ -182,7 +183,7 @@ def _without_words(tree: ast.Module) -> list[str]:
 
 def _acts(node: ast.AST) -> bool:
     """Whether evaluating an expression may do more than make a value."""
-    for inner in ast.walk(node):
+    for inner in walk(node):
         if isinstance(inner, ast.Call) and (call_name(inner) not in _VALUES or dotted(inner.func) == ["compile"]):
             return True
         if isinstance(inner, ast.Await | ast.Yield | ast.YieldFrom | ast.NamedExpr):
@@ -257,14 +258,14 @@ def _names(node: ast.AST) -> list[str]:
     """Names that a statement or target binds at its own level."""
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return [node.name]
-    return [inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store | ast.Del)]
+    return [inner.id for inner in walk(node) if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store | ast.Del)]
 
 
 def _look(module: Module) -> None:
     """Fills in what the module imports, and what can't be followed in it."""
     package = module.name if module.path.endswith("__init__.py") else module.name.rpartition(".")[0]
-    main = {id(inner) for node in module.main for inner in ast.walk(node)}
-    for node in ast.walk(module.tree):
+    main = {id(inner) for node in module.main for inner in walk(node)}
+    for node in walk(module.tree):
         if isinstance(node, ast.Import) and id(node) not in main:
             for alias in node.names:
                 module.imports.add(alias.name)

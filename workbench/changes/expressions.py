@@ -13,6 +13,7 @@ from typing import Protocol
 from workbench.changes.blocks import Blocks
 from workbench.changes.code import Module
 from workbench.changes.model import word_set
+from workbench.changes.syntax import walk
 from workbench.changes.texts import Part, formatted, percent
 from workbench.changes.variables import Function, Names, Unclear, Value, named_in_text
 
@@ -195,10 +196,10 @@ class Expressions(Blocks):
         return self._comprehension("dict of", [node.key, node.value], node.generators, names)
 
     def _comprehension(self, what: str, elements: list[ast.expr], generators: list[ast.comprehension], names: Names) -> Value:
-        bound = {inner.id for one in generators for inner in ast.walk(one.target) if isinstance(inner, ast.Name)}
+        bound = {inner.id for one in generators for inner in walk(one.target) if isinstance(inner, ast.Name)}
         if any(one.is_async for one in generators):
             raise Unclear("asynchronous")
-        stored = Counter(inner.id for one in generators for inner in ast.walk(one.target) if isinstance(inner, ast.Name))
+        stored = Counter(inner.id for one in generators for inner in walk(one.target) if isinstance(inner, ast.Name))
         single = frozenset(name for name in bound if stored[name] == 1)
         inner = Names(names.module, single, frozenset(), frozenset(bound), keep=names.keep, outer=names)
         first = self._value(generators[0].iter, names)

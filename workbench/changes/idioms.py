@@ -13,6 +13,7 @@ from typing import TypeGuard
 from workbench.changes.code import Target, call_name, dotted
 from workbench.changes.model import RiskKind, word_set
 from workbench.changes.signs import NOT_FEATURES, ROWS_MATTER, Sign, telltales
+from workbench.changes.syntax import walk
 from workbench.repo import TOOL_CACHES
 
 _SPLITTING = word_set("""
@@ -93,8 +94,8 @@ def opaque_signs(nodes: Iterable[ast.AST], shared: frozenset[str]) -> list[str]:
     """What no reading can follow, or what depends on circumstances, in words; random numbers with a constant seed apart."""
     found: dict[str, None] = {}
     for node in nodes:
-        seeded = {id(part) for inner in ast.walk(node) if _is_seeded(inner) for part in ast.walk(inner.func)}
-        for inner in ast.walk(node):
+        seeded = {id(part) for inner in walk(node) if _is_seeded(inner) for part in walk(inner.func)}
+        for inner in walk(node):
             for sign in _sign(inner, shared) if id(inner) not in seeded else ():
                 # Another seed is a question for people; that there is one makes a run the same each time.
                 if sign.kind is RiskKind.UNKNOWN and not sign.gone:
@@ -113,7 +114,7 @@ def _signs(nodes: Iterable[ast.AST], shared: frozenset[str]) -> tuple[Counter[_O
     counted: Counter[_Occurrence] = Counter()
     lines: dict[_Occurrence, int] = {}
     for node in nodes:
-        for inner in ast.walk(node):
+        for inner in walk(node):
             for sign in _sign(inner, shared):
                 counted[sign, ast.dump(inner)] += 1
                 lines.setdefault((sign, ast.dump(inner)), getattr(inner, "lineno", 1))
@@ -218,7 +219,7 @@ def mentions_of(nodes: Iterable[ast.AST], words: frozenset[str], names: frozense
     """The smallest statements and expressions around each use of `words` (as string, attribute, keyword) or `names`."""
     found: Counter[str] = Counter()
     for node in nodes:
-        for inner in ast.walk(node):
+        for inner in walk(node):
             if not isinstance(inner, ast.stmt):
                 continue
             heads = [getattr(inner, name, None) for name in ("test", "iter", "subject")] if hasattr(inner, "body") else [inner]
@@ -229,7 +230,7 @@ def mentions_of(nodes: Iterable[ast.AST], words: frozenset[str], names: frozense
 
 
 def _names_one(node: ast.AST, words: frozenset[str], names: frozenset[str]) -> bool:
-    for inner in ast.walk(node):
+    for inner in walk(node):
         if isinstance(inner, ast.Constant) and isinstance(inner.value, str) and inner.value in words:
             return True
         if isinstance(inner, ast.Attribute) and inner.attr in words:

@@ -8,16 +8,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 from workbench.changes.classify import classify
-from workbench.changes.measured import UNMEASURED, Measured, RanUseCase, joined
 from workbench.changes.model import Change, Classification, Risk, RiskKind, ordered, shown_path
 from workbench.changes.places import place_of
 from workbench.errors import WorkbenchError
 from workbench.repo import Repo
-from workbench.sandbox import HIDDEN_IN_WORKSPACE
 from workbench.settings import Settings
 from workbench.visible import visible
+
+if TYPE_CHECKING:
+    from workbench.changes.measured import Measured
 
 EFFECT_SECONDS = 120.0
 """How long running base and result may take in all, unless it is said otherwise."""
@@ -38,6 +40,8 @@ def judge(
     `timeout` is in seconds and for all runs together; past it there is a risk `unknown`. A stage that fails is a risk, too,
     not an error. A change of which no stage can read a byte is not run.
     """
+    from workbench.changes.measured import joined
+
     found = classify(repo, change)
     return joined(found, change, [], clearing=measure(settings, repo, change, found, timeout=timeout, progress=progress))
 
@@ -72,6 +76,8 @@ def measure(
 
 
 def _not_run(change: Change, why: str) -> Measured:
+    from workbench.changes.measured import Measured
+
     return Measured(base=change.base, result=change.result, skipped=why)
 
 
@@ -81,6 +87,7 @@ def _measured(
     from workbench.changes.clearing import cleared
     from workbench.changes.effect import Clock, Sides, measured
     from workbench.changes.kept import tables_digest
+    from workbench.changes.measured import UNMEASURED, Measured, RanUseCase
 
     begin = time.monotonic()
     try:
@@ -110,6 +117,8 @@ def _measured(
 
 def _can_be_seen(repo: Repo, change: Change, found: Classification) -> bool:
     """Whether a stage can read anything of the change: not hidden from it, nor text for people that no stage names."""
+    from workbench.sandbox import HIDDEN_IN_WORKSPACE
+
     kinds: dict[str, set[RiskKind]] = {}
     for risk in found.risks:
         kinds.setdefault(risk.path, set()).add(risk.kind)

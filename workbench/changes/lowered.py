@@ -12,13 +12,13 @@ from collections.abc import Sequence
 
 from workbench.changes.code import Module
 from workbench.changes.expressions import LOOKS_AT_NAMES, Expressions, Outside
-from workbench.changes.rewritten import rewritten
 from workbench.changes.texts import format_call
 from workbench.changes.variables import (
     Function,
     Names,
     Unclear,
     Value,
+    body_of,
     defaults_of,
     names_of,
     one_return,
@@ -53,7 +53,7 @@ class Steps(Expressions):
         if isinstance(node, ast.Lambda):
             self._step("return", self._value(node.body, names))
         else:
-            self._statements(rewritten(node.body), names)
+            self._statements(body_of(node), names)
         return ("function", tuple(shown), shape, started, self._close())
 
     def value_of(self, node: ast.expr, module: Module) -> Value:
@@ -208,7 +208,7 @@ class Steps(Expressions):
 
     def _inside(self, called: Names, function: ast.FunctionDef) -> Value:
         """Writes the body of a function here; its value."""
-        body = rewritten(function.body)
+        body = body_of(function)
         called.depth = len(self._blocks)
         self._written_out.append(function)
         last = body[-1] if body else None

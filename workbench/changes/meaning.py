@@ -16,6 +16,7 @@ from workbench.changes.code import Module
 from workbench.changes.contracts import UseCase
 from workbench.changes.lowered import Steps
 from workbench.changes.reach import Code, Reach
+from workbench.changes.syntax import walk
 from workbench.changes.variables import Unclear, Value, named_in_text
 
 _OF_THE_MODULE = frozenset({"__name__", "__file__", "__doc__", "__package__", "__spec__", "__path__"})
@@ -174,13 +175,13 @@ class Meanings:
 
     def _as_written(self, node: ast.AST, module: Module) -> Value:
         """The syntax word by word, with what its free names mean; for what can't be told in steps."""
-        names = sorted({inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)})
+        names = sorted({inner.id for inner in walk(node) if isinstance(inner, ast.Name)})
         if any(
             isinstance(inner, ast.Constant) and isinstance(inner.value, str) and named_in_text(inner.value, module)
-            for inner in ast.walk(node)
+            for inner in walk(node)
         ):
             raise Unclear("text names something of the module")
-        bound = {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name) and not isinstance(inner.ctx, ast.Load)}
+        bound = {inner.id for inner in walk(node) if isinstance(inner, ast.Name) and not isinstance(inner.ctx, ast.Load)}
         meant = []
         for name in names:
             local = name in bound and name not in module.definitions
@@ -190,7 +191,7 @@ class Meanings:
     def _free(self, node: ast.AST, name: str, module: Module) -> Value:
         """What a name means in code that stays word by word: of modules, every attribute that is named there."""
         found = []
-        for inner in ast.walk(node):
+        for inner in walk(node):
             words = _words(inner)
             if words[:1] == [name]:
                 try:
@@ -267,7 +268,7 @@ def _patches(module: Module) -> bool:
     classes = {name for name, nodes in module.definitions.items() if isinstance(nodes[0], ast.ClassDef | ast.FunctionDef)}
     if "__getattr__" in module.definitions:
         return True
-    for inner in ast.walk(module.tree):
+    for inner in walk(module.tree):
         if isinstance(inner, ast.Attribute):
             words = _words(inner)
             if not isinstance(inner.ctx, ast.Load) and words and (words[0] in module.bindings or words[0] in classes):

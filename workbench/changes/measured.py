@@ -25,7 +25,7 @@ UNMEASURED = "effect could not be measured"
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class RanUseCase(_Model):

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from workbench.changes.code import MAIN, TOP, Module, decoded, dotted, parse_module
+from workbench.changes.syntax import children, walk
 from workbench.repo import DIRECTORY, Entry, Repo
 
 Part = tuple[str, str]
@@ -31,7 +32,7 @@ class Code:
         self.repo = repo
         self.tree = tree
         self.files: dict[str, Entry] = repo.list_tree(tree)
-        self._directories = {path[:i] for path in self.files for i, c in enumerate(path) if c == "/"}
+        self._directories = _above(self.files)
 
     def locate(self, name: str) -> str | None:
         """The file of a module, as Python would choose it: a package before a module of the same name."""
@@ -59,6 +60,16 @@ class Code:
             text = decoded(self.repo.blob(entry.id))
             _parsed[key] = None if text is None else parse_module(text, path, key[2])
         return _parsed[key]
+
+
+def _above(paths: Iterable[str]) -> set[str]:
+    """Every directory above one of the paths."""
+    found: set[str] = set()
+    pending = {path.rpartition("/")[0] for path in paths}
+    while pending:
+        found |= pending
+        pending = {path.rpartition("/")[0] for path in pending} - found
+    return found - {""}
 
 
 def module_name(path: str) -> str:
@@ -236,11 +247,11 @@ def references(node: ast.AST) -> Iterator[list[str]]:
             words = dotted(owner) if not isinstance(owner, ast.Name) else [owner.id]
             if words and isinstance(name, ast.Constant) and isinstance(name.value, str):
                 yield [*words, name.value]
-        pending.extend(ast.iter_child_nodes(here))
+        pending.extend(children(here))
 
 
 def _constants(node: ast.AST) -> Iterator[str]:
-    for inner in ast.walk(node):
+    for inner in walk(node):
         if isinstance(inner, ast.Constant) and isinstance(inner.value, str):
             yield inner.value
 

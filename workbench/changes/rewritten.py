@@ -9,13 +9,15 @@ import ast
 from collections import Counter
 from collections.abc import Sequence
 
+from workbench.changes.syntax import walk
+
 _ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 
 
 def rewritten(body: Sequence[ast.stmt], *, loop: bool = False, function: bool = True) -> list[ast.stmt]:
     """The statements in normal form; `loop` says that they are the body of a loop, `function` that of a function."""
     uses = Counter(
-        inner.id for node in body for inner in ast.walk(node) if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Load)
+        inner.id for node in body for inner in walk(node) if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Load)
     )
     return _block(body, uses, tail="continue" if loop else "return" if function else "")
 
@@ -159,17 +161,17 @@ def _comprehension(start: ast.Assign | ast.AnnAssign, loop: ast.For, uses: Count
     element = _element(here, name, empty)
     if element is None:
         return None
-    bound = {inner.id for one in generators for inner in ast.walk(one.target) if isinstance(inner, ast.Name)}
-    targets_plain = all(isinstance(n, ast.Name | ast.Tuple | ast.Store) for one in generators for n in ast.walk(one.target))
+    bound = {inner.id for one in generators for inner in walk(one.target) if isinstance(inner, ast.Name)}
+    targets_plain = all(isinstance(n, ast.Name | ast.Tuple | ast.Store) for one in generators for n in walk(one.target))
     parts: list[ast.AST] = [element, *generators]
     inside = Counter(
-        inner.id for part in parts for inner in ast.walk(part) if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Load)
+        inner.id for part in parts for inner in walk(part) if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Load)
     )
     # A loop's names live on after it, and its list can be looked at meanwhile: then it is no comprehension.
     if not targets_plain or name in inside or any(uses[one] > inside[one] for one in bound):
         return None
     forbidden = (ast.Yield, ast.YieldFrom, ast.Await, ast.NamedExpr, ast.Lambda)
-    if any(isinstance(inner, forbidden) for part in parts for inner in ast.walk(part)):
+    if any(isinstance(inner, forbidden) for part in parts for inner in walk(part)):
         return None
     value: ast.expr
     if isinstance(element, ast.Tuple) and empty == "dict":
@@ -203,7 +205,7 @@ def _element(node: ast.stmt, name: str, empty: str) -> ast.expr | None:
     if empty == "dict" and isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Subscript):
         target = node.targets[0]
         # A subscript is evaluated after the value, a key before it: only for keys that nothing happens in.
-        quiet = all(isinstance(n, ast.Name | ast.Attribute | ast.Constant | ast.Load) for n in ast.walk(target.slice))
+        quiet = all(isinstance(n, ast.Name | ast.Attribute | ast.Constant | ast.Load) for n in walk(target.slice))
         if isinstance(target.value, ast.Name) and target.value.id == name and quiet:
             return ast.Tuple([target.slice, node.value], ast.Load())
     return None

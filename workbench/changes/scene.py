@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +16,7 @@ from workbench.changes.code import MAIN, TOP
 from workbench.changes.contracts import UseCase, use_cases
 from workbench.changes.model import Change
 from workbench.changes.reach import Code, Part, Reach, constants, module_name, reach
+from workbench.changes.searched import Searched
 from workbench.repo import Entry, Repo
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _SEARCHED = re.compile(
     r"Jenkinsfile|Procfile|justfile|Taskfile|tox\.ini|run|[^/.]+)",
     re.IGNORECASE,
 )
-_LARGEST = 400_000
+_MOST_EXPECTED = 300
 
 
 @dataclass(frozen=True)
@@ -43,21 +43,25 @@ class StageReach:
 class Side:
     """One of the two trees."""
 
-    def __init__(self, repo: Repo, tree: str, texts_by_id: dict[str, str]) -> None:
+    def __init__(self, repo: Repo, tree: str, searched: Searched) -> None:
         self.repo = repo
         self.tree = tree
         self.code = Code(repo, tree)
-        self._texts_by_id = texts_by_id
-        """Shared by both sides: most files are the same."""
+        self._searched = searched
+        self._users: dict[str, frozenset[str]] = {}
 
     @cached_property
     def stages(self) -> list[StageReach]:
         """Every stage of every use case with what it reaches."""
-        return [
-            StageReach(case, stage, entry, reach(self.code, entry))
-            for case in use_cases(self.repo, self.tree)
-            for stage, entry in case.entries
-        ]
+        cases = list(use_cases(self.repo, self.tree))
+        self._expect([entry.partition(":")[0] for case in cases for _, entry in case.entries])
+        return [StageReach(case, stage, entry, reach(self.code, entry)) for case in cases for stage, entry in case.entries]
+
+    def _expect(self, modules: Iterable[str]) -> None:
+        """Reads what lies beside the entry points at once: most of it is about to be parsed."""
+        beside = {(self.code.locate(name) or "").rpartition("/")[0] for name in modules}
+        near = [p for p in self.searched_files if p.endswith(".py") and p.rpartition("/")[0] in beside]
+        self._searched.hold(self.searched_files[path] for path in near[:_MOST_EXPECTED])
 
     def reaching(self, part: Part) -> list[StageReach]:
         """The stages that can come to a part of a module; what runs on import counts for every stage importing it."""
@@ -91,42 +95,37 @@ class Side:
         return known[part]
 
     @cached_property
-    def texts(self) -> dict[str, str]:
-        """The text of every file that could make code run: sources, build and configuration files, scripts."""
-        wanted = {p: e.id for p, e in self.code.files.items() if e.mode.startswith("100") and _SEARCHED.fullmatch(p)}
-        known = self._texts_by_id
-        sizes = self.repo.sizes(set(wanted.values()) - known.keys())
-        small = [blob_id for blob_id, size in sizes.items() if size <= _LARGEST]
-        known |= {blob_id: content.decode("utf-8", "replace") for blob_id, content in self.repo.blobs(small).items()}
-        return {path: known[blob_id] for path, blob_id in wanted.items() if blob_id in known}
+    def searched_files(self) -> dict[str, str]:
+        """Path → blob id of every file that could make code run: sources, build and configuration files, scripts."""
+        return {p: e.id for p, e in self.code.files.items() if e.mode.startswith("100") and _SEARCHED.fullmatch(p)}
 
     @cached_property
-    def _joined(self) -> tuple[str, list[int], list[str]]:
-        """All texts behind each other, where each begins, and their paths: one search goes through all files."""
-        begins, at = [], 0
-        for text in self.texts.values():
-            begins.append(at)
-            at += len(text) + 1
-        return "\0".join(self.texts.values()), begins, list(self.texts)
+    def texts(self) -> dict[str, str]:
+        """The texts of these files by path, without those that are too large."""
+        known = self._searched.texts
+        return {path: known[blob_id] for path, blob_id in self.searched_files.items() if blob_id in known}
+
+    @cached_property
+    def _paths_of(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for path, blob_id in self.searched_files.items():
+            found.setdefault(blob_id, []).append(path)
+        return found
 
     def _holding(self, words: Iterable[str]) -> set[str]:
         """Files in whose text one of the words occurs."""
-        whole, begins, paths = self._joined
-        found = set()
-        for word in words:
-            at = whole.find(word)
-            while at >= 0:
-                number = bisect_right(begins, at) - 1
-                found.add(paths[number])
-                at = whole.find(word, begins[number + 1]) if number + 1 < len(begins) else -1
-        return found
+        return {path for blob_id in self._searched.holding(words) for path in self._paths_of.get(blob_id, ())}
 
-    def users(self, path: str) -> set[str]:
+    def users(self, path: str) -> frozenset[str]:
         """Files that import the module at `path` or name it or its file."""
+        if path not in self._users:
+            self._users[path] = frozenset(self._users_of(path))
+        return self._users[path]
+
+    def _users_of(self, path: str) -> set[str]:
         name, leaf = module_name(path), path.rpartition("/")[2]
         stem = name.rpartition(".")[2]
         needles = [path, leaf] if leaf != "__init__.py" else [path]
-        word = re.compile(rf"(?<![\w.])({re.escape(name)}|{re.escape(stem)})(?![\w])")
         found = set()
         for place in self._holding({stem, leaf}) - {path}:
             text = self.texts[place]
@@ -136,7 +135,7 @@ class Side:
                 module = self.code.parse(place)
                 if module is None or _imports(module.imports, name) or module.dynamic:
                     found.add(place)
-            elif word.search(text):
+            elif re.search(rf"(?<![\w.])({re.escape(name)}|{re.escape(stem)})(?![\w])", text):
                 found.add(place)
         return found
 
@@ -169,9 +168,9 @@ class Scene:
     def __init__(self, repo: Repo, change: Change) -> None:
         self.repo = repo
         self.change = change
-        texts: dict[str, str] = {}
-        self.base = Side(repo, change.base, texts)
-        self.result = Side(repo, change.result, texts)
+        searched = Searched(repo, lambda: {blob_id for side in self.sides for blob_id in side.searched_files.values()})
+        self.base = Side(repo, change.base, searched)
+        self.result = Side(repo, change.result, searched)
 
     @property
     def sides(self) -> tuple[Side, Side]:

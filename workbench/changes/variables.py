@@ -6,11 +6,13 @@ import ast
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from workbench.changes.code import Module
 from workbench.changes.reach import words_in_text
 from workbench.changes.rewritten import rewritten
+from workbench.changes.syntax import children, walk
 
 Value = Any
 """A nested tuple of texts and numbers: a constant, the number of a step, or what a name means."""
@@ -40,6 +42,12 @@ class Names:
     """How many blocks are open where the function's own statements stand."""
 
 
+@lru_cache(maxsize=4_000)
+def body_of(node: ast.FunctionDef) -> tuple[ast.stmt, ...]:
+    """The statements of a function in normal form."""
+    return tuple(rewritten(node.body))
+
+
 def named_in_text(text: str, module: Module) -> set[str]:
     """Names of a module that a query or a formula in a text may look up when it runs."""
     return words_in_text(text) & (module.definitions.keys() | module.bindings.keys())
@@ -47,7 +55,14 @@ def named_in_text(text: str, module: Module) -> set[str]:
 
 def names_of(node: Function, module: Module, outer: Names | None) -> Names:
     """Which variables a function has, and how their values can be followed."""
-    body = [node.body] if isinstance(node, ast.Lambda) else rewritten(node.body)
+    single, straight, own, keep = _sorts(node)
+    return Names(module, single, straight, own, keep=keep, outer=outer)
+
+
+@lru_cache(maxsize=4_000)  # a function is come to from several stages and sides
+def _sorts(node: Function) -> tuple[frozenset[str], frozenset[str], frozenset[str], bool]:
+    """Its variables: those that never change, those that are set in a row, all; and whether a text may name one."""
+    body = [node.body] if isinstance(node, ast.Lambda) else body_of(node)
     stores: Counter[str] = Counter()
     top: Counter[str] = Counter()
     fragile: set[str] = set()
@@ -62,12 +77,9 @@ def names_of(node: Function, module: Module, outer: Names | None) -> Names:
             top[name] += not nested
             fragile |= {name} if isinstance(statement, ast.Try) else set()
     texts = [
-        inner.value
-        for part in body
-        for inner in ast.walk(part)
-        if isinstance(inner, ast.Constant) and isinstance(inner.value, str)
+        inner.value for part in body for inner in walk(part) if isinstance(inner, ast.Constant) and isinstance(inner.value, str)
     ]
-    if any(isinstance(inner, ast.Global | ast.Nonlocal | ast.NamedExpr | ast.Await) for part in body for inner in ast.walk(part)):
+    if any(isinstance(inner, ast.Global | ast.Nonlocal | ast.NamedExpr | ast.Await) for part in body for inner in walk(part)):
         raise Unclear("sets names elsewhere")
     captured = _captured(body)
     single = frozenset(name for name, count in stores.items() if count == 1 and name not in fragile)
@@ -75,7 +87,7 @@ def names_of(node: Function, module: Module, outer: Names | None) -> Names:
         raise Unclear("a function inside uses a variable that changes")
     straight = frozenset(name for name, count in stores.items() if count > 1 and top[name] == count and name not in fragile)
     keep = any(words_in_text(text) for text in texts)
-    return Names(module, single, straight, frozenset(stores), keep=keep, outer=outer)
+    return single, straight, frozenset(stores), keep
 
 
 def _stored(node: ast.AST, nested: bool) -> Iterator[tuple[str, bool]]:
@@ -94,7 +106,7 @@ def _stored(node: ast.AST, nested: bool) -> Iterator[tuple[str, bool]]:
         yield from _stored(node.value, nested)
         return
     inside = nested or isinstance(node, ast.If | ast.For | ast.While | ast.With | ast.Try | ast.Match)
-    for child in ast.iter_child_nodes(node):
+    for child in children(node):
         yield from _stored(child, inside)
 
 
@@ -102,9 +114,9 @@ def _captured(body: Sequence[ast.AST]) -> set[str]:
     """Names that functions and generators inside read: they look later, when the value may be another."""
     found: set[str] = set()
     for part in body:
-        for inner in ast.walk(part):
+        for inner in walk(part):
             if isinstance(inner, ast.FunctionDef | ast.Lambda | ast.GeneratorExp):
-                found |= {name.id for name in ast.walk(inner) if isinstance(name, ast.Name)}
+                found |= {name.id for name in walk(inner) if isinstance(name, ast.Name)}
     return found
 
 
@@ -134,11 +146,11 @@ def defaults_of(function: ast.FunctionDef) -> dict[str, ast.expr]:
 
 def one_return(function: ast.FunctionDef) -> bool:
     """Whether the body runs from its first statement to its last: no return but there, no yield."""
-    body = rewritten(function.body)
-    inner = [node for part in body[:-1] for node in ast.walk(part)]
+    body = body_of(function)
+    inner = [node for part in body[:-1] for node in walk(part)]
     last = body[-1:] if body and not isinstance(body[-1], ast.Return) else []
-    inner += [node for part in last for node in ast.walk(part)]
-    every = [node for part in body for node in ast.walk(part)]
+    inner += [node for part in last for node in walk(part)]
+    every = [node for part in body for node in walk(part)]
     if any(isinstance(node, ast.Yield | ast.YieldFrom | ast.Await) for node in every):
         return False
     return not any(isinstance(node, ast.Return | ast.FunctionDef | ast.ClassDef) for node in inner)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from workbench.changes.code import Module, call_name, dotted
 from workbench.changes.idioms import opaque_signs
 from workbench.changes.model import word_set
+from workbench.changes.syntax import walk
 
 # What a refactor may add: containers, copies, and saying what goes on.
 _HARMLESS = word_set("""
@@ -83,7 +84,7 @@ def _known(part: ChangedPart, parts: Sequence[ChangedPart], before: Mapping[int,
 
 
 def _named(node: ast.AST) -> set[str]:
-    words = (inner for inner in ast.walk(node) if isinstance(inner, ast.Name | ast.Attribute))
+    words = (inner for inner in walk(node) if isinstance(inner, ast.Name | ast.Attribute))
     return {word.id if isinstance(word, ast.Name) else word.attr for word in words}
 
 
@@ -96,7 +97,7 @@ def unsure(parts: Sequence[ChangedPart]) -> list[str]:
             for reason in opaque_signs(nodes, shared):
                 found.setdefault(reason)
             for node in nodes:
-                for inner in ast.walk(node):
+                for inner in walk(node):
                     for reason in _unsure(inner, module):
                         found.setdefault(reason)
     return list(found)
@@ -131,8 +132,8 @@ def _tokens(nodes: Iterable[ast.stmt], module: Module | None, come: set[str]) ->
     found: set[Token] = set()
     for node in nodes:
         own = _own_names(node) - set(bindings)
-        unspoken = {id(word) for inner in ast.walk(node) for word in _spoken(inner)}
-        for inner in ast.walk(node):
+        unspoken = {id(word) for inner in walk(node) for word in _spoken(inner)}
+        for inner in walk(node):
             if id(inner) not in unspoken:
                 found |= set(_token(inner, own, bindings, come))
     return found
@@ -186,7 +187,7 @@ def _spoken(node: ast.AST) -> Iterator[ast.AST]:
     """The text in what is only said: log lines."""
     if isinstance(node, ast.Call) and call_name(node) in _SAYING:
         yield from (
-            inner for argument in node.args for inner in ast.walk(argument)
+            inner for argument in node.args for inner in walk(argument)
             if isinstance(inner, ast.Constant) and isinstance(inner.value, str)
         )  # fmt: skip
 
@@ -194,7 +195,7 @@ def _spoken(node: ast.AST) -> Iterator[ast.AST]:
 def _own_names(node: ast.AST) -> set[str]:
     """Names that a statement binds anywhere inside: variables, parameters, functions."""
     found = set()
-    for inner in ast.walk(node):
+    for inner in walk(node):
         if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store | ast.Del):
             found.add(inner.id)
         elif isinstance(inner, ast.arg):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from workbench.changes import Author, Change, Risk, RiskKind, classify, judge
 from workbench.cli.console import Console
@@ -19,7 +19,11 @@ WORKTREE = "WORKTREE"
 _EXIT = {"allow": ExitCode.OK, "review": ExitCode.WAITING, "block": ExitCode.FINDINGS}
 
 
-class ShownRisk(BaseModel):
+class _Shown(BaseModel):
+    model_config = ConfigDict(defer_build=True)
+
+
+class ShownRisk(_Shown):
     """One risk in the JSON of `classify`."""
 
     kind: RiskKind
@@ -33,7 +37,7 @@ class ShownRisk(BaseModel):
     cleared: bool
 
 
-class ShownRule(BaseModel):
+class ShownRule(_Shown):
     """One rule of the policy and what came of it."""
 
     name: str
@@ -41,7 +45,7 @@ class ShownRule(BaseModel):
     why: str
 
 
-class ClassifyReport(BaseModel):
+class ClassifyReport(_Shown):
     """The JSON of `workbench classify`."""
 
     format: Literal[1] = 1

@@ -70,6 +70,8 @@ def entry() -> None:
     # What libraries have to say to their developers isn't for who runs the program; with -W it is shown as Python does.
     if not sys.warnoptions:
         warnings.showwarning = _unshown
+    # Plugins of pydantic would be looked for among everything installed, and take part in what is read here.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     code = main(sys.argv[1:])
     try:
         sys.stdout.flush()

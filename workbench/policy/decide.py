@@ -16,7 +16,7 @@ EXPIRES = timedelta(days=30)
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class RuleResult(_Model):

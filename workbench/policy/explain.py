@@ -13,7 +13,7 @@ from workbench.policy.rules import Circumstances, Rule, When, applies
 class Explanation(BaseModel):
     """One rule: whether it applies, to which risks (`kind path`), and why not where it doesn't."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     name: str
     applies: bool

@@ -24,7 +24,7 @@ _M = TypeVar("_M", bound=BaseModel)
 class Policy(BaseModel):
     """A valid policy: its rules passed the tests they carry. `digest` is over the files it was read from."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     rules: tuple[Rule, ...]
     reviewers: tuple[Reviewer, ...]

@@ -14,7 +14,7 @@ REVIEWERS = "reviewers.toml"
 class Reviewer(BaseModel):
     """One `[[reviewer]]`: `identity` is their e-mail address as git has it, `key` their public SSH key."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     name: str = Field(min_length=1)
     identity: str = Field(min_length=1)
@@ -36,7 +36,7 @@ class Reviewer(BaseModel):
 class ReviewerFile(BaseModel):
     """The file; the list may be empty (nobody can sign yet)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     reviewer: tuple[Reviewer, ...] = ()
 

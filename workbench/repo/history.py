@@ -62,16 +62,14 @@ class History(Objects):
         if not revision or any(c in revision for c in " ~^:?*[\\@{\n\0") or revision.startswith("-") or ".." in revision:
             raise unknown
         spaces = ("refs/heads/", "refs/remotes/", "refs/tags/")
-        names = [revision] if revision.startswith(spaces) else [space + revision for space in spaces]
-        known = self.refs("refs/")
-        found = [name for name in names if name in known]
-        wanted = [f"{known[name]}^{{commit}}" for name in found]
-        if _HEX.fullmatch(revision):
-            wanted = [f"{revision}^{{commit}}"] if _FULL.fullmatch(revision) else [f"{revision}^{{commit}}", *wanted]
-        ids = []
-        for name in wanted:
-            done = self._run(["rev-parse", "--verify", "-q", "--end-of-options", name])
-            ids += [done.stdout.decode().strip()] if done.returncode == 0 else []
+        if _FULL.fullmatch(revision):  # an id means itself, whatever a ref is called
+            wanted = [f"{revision}^{{commit}}"]
+        else:
+            names = [revision] if revision.startswith(spaces) else [space + revision for space in spaces]
+            known = self.refs("refs/")
+            wanted = [f"{known[name]}^{{commit}}" for name in names if name in known]
+            wanted = [f"{revision}^{{commit}}", *wanted] if _HEX.fullmatch(revision) else wanted
+        ids = [found[0] for found in map(self._object, wanted) if found is not None]
         if revision == "HEAD":
             ids.append(self.head())
         if len(ids) > 1:

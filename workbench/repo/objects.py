@@ -24,6 +24,7 @@ _SWITCHED_OFF = (
 )  # fmt: skip
 AT_ONCE = 500
 """Object ids written to the reader before its answers are read: they must fit into a pipe."""
+_MOST_HELD = 3_000
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class Objects:
         self._lock = threading.RLock()
         self._trees: dict[str, tuple[tuple[str, Entry], ...]] = {}
         self._database: Any = None
+        self._held: dict[str, bytes] = {}
 
     def _environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
         return {
@@ -150,6 +152,9 @@ class Objects:
 
     def blob(self, blob_id: str) -> bytes:
         """The bytes of a blob. Raises Corrupt where the object is missing."""
+        held = self._held.get(blob_id)
+        if held is not None:
+            return held
         found = self._object(blob_id)
         if found is None or found[1] != "blob":
             raise Corrupt(f"git object {blob_id} is missing.", f"look at the repository with `git -C {self.root} fsck`")
@@ -163,6 +168,13 @@ class Objects:
             for blob_id, entry in zip(asked[start : start + AT_ONCE], self._objects(asked[start : start + AT_ONCE]), strict=True):
                 found[blob_id] = entry[2] if entry is not None else self.blob(blob_id)
         return found
+
+    def hold(self, blob_ids: Iterable[str]) -> None:
+        """Reads blobs that will be asked for one by one, and keeps them; the caller sees to it that they aren't large."""
+        with self._lock:
+            if len(self._held) > _MOST_HELD:
+                self._held = {}
+            self._held |= self.blobs(set(blob_ids) - self._held.keys())
 
     def sizes(self, blob_ids: Iterable[str]) -> dict[str, int]:
         """Sizes in bytes of many blobs at once, without reading them; missing ones are left out."""
