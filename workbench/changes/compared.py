@@ -28,6 +28,7 @@ from workbench.changes.fingerprints import (
     differing_tables,
 )
 from workbench.changes.model import RiskKind
+from workbench.changes.sketches import Sketch
 from workbench.errors import PipelineError
 from workbench.pipeline.answers import ServedRow
 from workbench.pipeline.contract import Contract
@@ -133,10 +134,10 @@ def reference(pipeline: Pipeline, tables: dict[str, pd.DataFrame] | None = None,
     return made
 
 
-def differences(given: Reference, pipeline: Pipeline, *, code: bool = True) -> Iterator[Difference]:
+def differences(given: Reference, pipeline: Pipeline, *, code: bool = True, sketch: Sketch | None = None) -> Iterator[Difference]:
     """Everything that `pipeline` gives otherwise, as it is found; `code` is whether the two differ in more than tables.
 
-    As far as the reference was run. Raises PipelineError where a stage fails.
+    As far as the reference was run; what can be drawn of it goes into `sketch`. Raises PipelineError where a stage fails.
     """
     pipeline.keep(*given.tables.values())
     if given.run is not None:
@@ -154,6 +155,8 @@ def differences(given: Reference, pipeline: Pipeline, *, code: bool = True) -> I
         yield from _prepared(given, pipeline)
     run = pipeline.run(given.tables, until=given.run_until)
     found = differing_frames(given.frame, _framed(run), given.keys)
+    if sketch is not None and found:
+        sketch.moved_values(given.frame, _framed(run), given.run.folds, given.keys)
     yield from found
     if changed:
         known = {(one.kind, one.what) for one in found}
@@ -161,26 +164,34 @@ def differences(given: Reference, pipeline: Pipeline, *, code: bool = True) -> I
     if given.until == "features":
         return
     if given.until == "split":
-        yield from _splits(given, pipeline, run, same_frame=not found)
+        yield from _splits(given, pipeline, run, same_frame=not found, sketch=sketch)
         return
-    yield from _later_stages(given, pipeline, run, same_frame=not found)
+    if sketch is not None:
+        sketch.moved_scores(given.frame, given.fold_runs, run, given.keys)
+    yield from _later_stages(given, pipeline, run, same_frame=not found, sketch=sketch)
     if given.served:
         yield from differing_answers(given.served, _answers(pipeline, given))
 
 
-def _splits(given: Reference, pipeline: Pipeline, run: Run, *, same_frame: bool) -> list[Difference]:
+def _splits(
+    given: Reference, pipeline: Pipeline, run: Run, *, same_frame: bool, sketch: Sketch | None = None
+) -> list[Difference]:
     """The folds of the reference's frame."""
     assert given.run is not None
     times = _times(given.contract, given.frame)
     groups = list(dict.fromkeys(name for name in given.contract.prediction.groups if name in given.frame.columns))
     split = run.folds if same_frame else pipeline.run({}, frame=given.frame, until="split").folds
+    if sketch is not None:
+        sketch.moved_rows(times, given.run.folds, split)
     return differing_folds(given.frame, given.run.folds, split, times, groups)
 
 
-def _later_stages(given: Reference, pipeline: Pipeline, run: Run, *, same_frame: bool) -> Iterator[Difference]:
+def _later_stages(
+    given: Reference, pipeline: Pipeline, run: Run, *, same_frame: bool, sketch: Sketch | None = None
+) -> Iterator[Difference]:
     """Split, model, finish and scores: by the whole run where it had the reference's input, else by stages on that input."""
     assert given.run is not None
-    moved = _splits(given, pipeline, run, same_frame=same_frame)
+    moved = _splits(given, pipeline, run, same_frame=same_frame, sketch=sketch)
     yield from moved
     exact = same_frame and given.frame.equals(_framed(run))
     if same_frame and not moved:

@@ -22,9 +22,11 @@ from pathlib import Path
 from workbench.changes import frozen, kept
 from workbench.changes.compared import Reference, differences, reference
 from workbench.changes.contracts import STAGE_KINDS
+from workbench.changes.figures import Figures
 from workbench.changes.fingerprints import Difference
 from workbench.changes.measured import UNMEASURED
 from workbench.changes.model import Change, Risk, RiskKind
+from workbench.changes.sketches import Sketch
 from workbench.errors import PipelineError, WorkbenchError
 from workbench.pipeline.cache import code_digest
 from workbench.pipeline.checkouts import check_out
@@ -96,6 +98,8 @@ class Outcome:
     given: Reference | None = None
     complete: bool = True
     """False where the time was over or something outside the stages failed."""
+    figures: Figures | None = None
+    """What can be drawn of it, where something differs."""
 
 
 class Sides:
@@ -216,10 +220,11 @@ def _compare(sides: Sides, outcome: Outcome, given: Reference, touched: bool) ->
     """Runs the result beside what the base gave, and puts what differs into the outcome."""
     name, contract = outcome.use_case, f"{FOLDER}/{outcome.use_case}/{FILE}"
     found: list[Difference] = []
+    sketch = Sketch(given.contract)
     try:
         result = sides.pipeline(sides.result, name)
         with sides.clock.watching(result):
-            for one in differences(given, result, code=sides.code_differs):
+            for one in differences(given, result, code=sides.code_differs, sketch=sketch):
                 found.append(one)
     except TimedOut as error:
         _unknown(outcome, error, contract)
@@ -230,6 +235,7 @@ def _compare(sides: Sides, outcome: Outcome, given: Reference, touched: bool) ->
         outcome.complete = False
         outcome.risks.append(_failure(RiskKind.UNKNOWN, error, name, contract))
     if found:
+        outcome.figures = sketch.figures
         try:
             noise = _noise(sides, given, name)
         except WorkbenchError as error:
@@ -272,7 +278,7 @@ def _mended(sides: Sides, outcome: Outcome, broken: PipelineError, risks: Sequen
         _compare(sides, again, given, True)
         if tables is not None and any(risk.kind is RiskKind.UNKNOWN for risk in again.risks):
             continue  # the result needs the tables as they are now
-        outcome.given, outcome.risks, outcome.complete = given, again.risks, again.complete
+        outcome.given, outcome.risks, outcome.complete, outcome.figures = given, again.risks, again.complete, again.figures
         break
     if not _explained(broken.stage, risks, name):
         reason = f"{outcome.why_not}; the result runs, and nothing that was read in the code says why"

@@ -12,6 +12,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from workbench.changes.figures import Figures
 from workbench.changes.model import Change, Classification, Risk, RiskKind, ordered
 
 CLEARABLE = frozenset(
@@ -37,6 +38,8 @@ class RanUseCase(_Model):
     """SHA-256 over the tables that both were run on; empty where there were none."""
     compared: str = ""
     """How far they were compared, where that is not to the end."""
+    figures: Figures | None = None
+    """What can be drawn of it, for looking at; null where nothing differs, or by a version that did not draw."""
 
 
 class ClearedRisk(_Model):

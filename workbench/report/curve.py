@@ -22,6 +22,7 @@ _WORLDS = {
     "truncated": "with the future taken away",
     "thinned": "with part of the future taken away",
     "thickened": "with the future changed and more of it",
+    "change": "with the change",
 }
 
 

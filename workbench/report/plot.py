@@ -87,7 +87,7 @@ def _legend(trace: Trace, picture: Curve, cells: Sequence[Sequence[str]], width:
     there = {glyph for line in cells for glyph in line}
     other = other_future(trace)
     said = {
-        COMPUTED: f"{COMPUTED} as the pipeline computed it",
+        COMPUTED: f"{COMPUTED} {'before the change' if trace.world == 'change' else 'as the pipeline computed it'}",
         OTHER: f"{OTHER} {other}",
         BOTH: f"{BOTH} both, hardly apart",
         SAME: f"{SAME} the same in both",

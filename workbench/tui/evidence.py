@@ -17,6 +17,7 @@ from workbench.report.text import draw
 from workbench.report.words import GATE_GLYPH, PROMISE, SEVERITY_GLYPH, evidence_words, moved_at, place, probed, touched
 from workbench.review.gates import EFFECT, GATES
 from workbench.review.queue import Assessment, QueuedChange
+from workbench.tui.drawn import figure_lines
 from workbench.tui.lines import Line, line
 
 NARROWEST = 36
@@ -34,14 +35,14 @@ def evidence_lines(queued: QueuedChange, assessment: Assessment, evidence: Mappi
         lines += _stored(assessment, queued.change.result)
     else:
         lines += report_lines(report, width)
-    lines += [line(""), *effect_lines(assessment, evidence.get(EFFECT))]
+    lines += [line(""), *effect_lines(assessment, evidence.get(EFFECT), width)]
     lines += [line(""), *risk_lines(assessment)]
     lines += [line(""), *author_lines(queued)]
     return lines
 
 
-def effect_lines(assessment: Assessment, stored: bytes | None) -> list[Line]:
-    """What running base and result showed: what ran, what came out otherwise, and what nothing stands behind."""
+def effect_lines(assessment: Assessment, stored: bytes | None, width: int = NARROWEST) -> list[Line]:
+    """What running base and result showed: what ran, what came out otherwise and how, and what nothing stands behind."""
     measured = assessment.measured
     lines = [line("SEEN BY RUNNING IT", "heading")]
     if measured is None:
@@ -52,6 +53,8 @@ def effect_lines(assessment: Assessment, stored: bytes | None) -> list[Line]:
         where = " · ".join(part for part in (risk.use_case, risk.stage) if part)
         lines.append(line(f"● {risk.kind.value}" + (f": {where}" if where else ""), "bad"))
         lines += _paragraph(risk.reason, "    ", "plain")
+    for ran in measured.use_cases:
+        lines += figure_lines(ran.figures, max(NARROWEST, width)) if ran.figures else []
     for one in measured.cleared:
         lines.append(line(f"○ {one.kind.value}: {one.path}", "good"))
         lines += _paragraph(f"{one.reason}; whoever signs decides all the same", "    ", "dim")
