@@ -25,6 +25,8 @@ def visible(text: str, *, newlines: bool = False, limit: int | None = None) -> V
     Tabs become four spaces. `newlines=True` keeps `\\n` (and turns `\\r\\n` into a visible `\\r` plus the newline).
     `limit` cuts after that many characters of the result and says how many of the input were left out.
     """
+    if text.isascii() and text.isprintable() and (limit is None or len(text) <= limit):
+        return Visible(text)
     shown: list[str] = []
     length = 0
     for index, character in enumerate(text):

@@ -42,7 +42,7 @@ def drive(app: App[None], steps: Steps, size: tuple[int, int] = LARGE) -> None:
     async def run() -> None:
         async with app.run_test(size=size) as pilot:
             if isinstance(app, ReviewApp):
-                await until(pilot, lambda: bool(app.said))
+                await until(pilot, lambda: bool(app.said) and app.ready)
             await steps(pilot)
 
     asyncio.run(run())

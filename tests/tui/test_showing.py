@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 from textual.strip import Strip
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from tests.changesets import OWNER, edited
 from tests.report.examples import HOSTILE, SPAN, embargo, hostile, report
@@ -23,8 +23,9 @@ from workbench.policy import load_policy
 from workbench.report.text import draw
 from workbench.review import apply, queue
 from workbench.review.gates import GATES
-from workbench.tui.keys import BINDINGS
-from workbench.tui.lines import Line, LineList, _parts, line
+from workbench.tui.keybar import KeyBar
+from workbench.tui.keys import REVIEW
+from workbench.tui.lines import Line, LineList, broken, line
 from workbench.visible import Visible
 
 NASTY = ["x[/foo]", "df['a'][/]", "[@click=app.quit]x[/]", "\x1b[2J\x1b]0;t\x07", "\u202egnp.exe", "a\u200bb", "[", "\\[", "\r\n"]
@@ -88,7 +89,7 @@ def test_text_from_outside_is_shown_and_obeyed_nowhere(here: Desk, size: tuple[i
 @given(st.text(max_size=120), st.integers(10, 40), st.sampled_from(["↳ ", "  "]))
 def test_wrapping_loses_nothing_and_stays_inside(text: str, width: int, again: str) -> None:
     shown = line(text).text
-    parts = _parts(shown, width, again)
+    parts = broken(shown, width, again)
     assert harmless(shown) and all(cell_len(part) <= width for _, part in parts)
     ends = [begin for begin, _ in parts[1:]] + [len(shown)]
     assert [part.removeprefix("")[-(end - begin) :] if end > begin else "" for (begin, part), end in zip(parts, ends)] == [
@@ -277,9 +278,10 @@ def test_footer_fits_80_columns_and_panes_stand_as_said(here: Desk, size: tuple[
 
     async def steps(pilot: Pilot[None]) -> None:
         await press(pilot, clock, "x")
-        footer = app.screen.query_one(Footer)
-        await until(pilot, lambda: len(list(footer.children)) > 5)
-        assert sum(child.outer_size.width for child in footer.children) <= 80
+        bar = app.screen.query_one(KeyBar)
+        await until(pilot, lambda: len(bar.shown) == 9)
+        drawn = screen(app).split("\n")[-1]
+        assert len(drawn.rstrip()) <= 80 and all(f"{key} {word}" in drawn for key, word, _, _ in bar.shown)
         shown = {name for name in ("queue", "diff", "evidence", "policy") if pane(app, name).display}
         assert shown == ({"queue"} if size == SMALL else {"queue", "diff", "evidence"})
         widths = [pane(app, name).outer_size.width for name in ("queue", "diff", "evidence") if pane(app, name).display]
@@ -289,7 +291,9 @@ def test_footer_fits_80_columns_and_panes_stand_as_said(here: Desk, size: tuple[
         await press(pilot, clock, "escape", "z")
         assert pane(app, "queue").has_focus and not pane(app, "diff").display
         await press(pilot, clock, "question_mark")
-        assert "S rests until all of the diff" in screen(app)
+        assert "sign the draft" in screen(app)
+        await press(pilot, clock, *"j" * 24)
+        assert "Verdict keys rest for 0.4 s" in screen(app)
 
     drive(app, steps, size)
 
@@ -312,14 +316,14 @@ def test_without_color_nothing_on_screen_has_one(here: Desk, monkeypatch: pytest
 
 
 def test_every_key_has_an_id_a_word_and_a_palette_entry_and_can_be_remapped(here: Desk) -> None:
-    ids = [found.id for found in BINDINGS]
-    assert None not in ids and len(set(ids)) == len(ids) and all(found.description for found in BINDINGS)
+    ids = [found.id for found in REVIEW]
+    assert None not in ids and len(set(ids)) == len(ids) and all(found.description for found in REVIEW)
     here.propose(SPLIT_EDIT)
     app, clock = review_app(here, here.ana)
 
     async def steps(pilot: Pilot[None]) -> None:
         titles = {found.title for found in app.get_system_commands(app.screen)}
-        assert {found.description.capitalize() for found in BINDINGS} <= titles
+        assert {found.description.capitalize() for found in REVIEW} <= titles
         app.set_keymap({"reject": "w"})
         await press(pilot, clock, "x")
         assert not app.review._desk.drafts

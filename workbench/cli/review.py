@@ -177,7 +177,9 @@ def _open(settings: Settings, args: argparse.Namespace, console: Console) -> Exi
     if args.action == "open":
         with Repo.open(settings.root) as repo:
             select = queue.get(repo, args.id).id
-    run_review(settings, select=select, key=args.key, color=console.color, environment=_for_the_key())
+    run_review(
+        settings, select=select, key=args.key, color=console.color, environment=_for_the_key(), preferences=dict(os.environ)
+    )
     return ExitCode.OK
 
 

@@ -13,7 +13,8 @@ from textual.screen import Screen
 from workbench.settings import Settings
 from workbench.tui.desk import Opened
 from workbench.tui.dialogs import Clock
-from workbench.tui.keys import CSS
+from workbench.tui.keys import CSS, SCREENS
+from workbench.tui.person import Person, person_of
 from workbench.tui.review import ReviewScreen
 
 
@@ -44,10 +45,10 @@ class ReviewApp(Shell):
 
     def __init__(
         self, settings: Settings, *, key: Path | None = None, select: str | None = None, color: bool = True,
-        clock: Clock = time.monotonic, environment: Mapping[str, str] | None = None,
+        clock: Clock = time.monotonic, environment: Mapping[str, str] | None = None, person: Person | None = None,
     ) -> None:  # fmt: skip
         super().__init__(color=color)
-        self.review = ReviewScreen(settings, key=key, select=select, clock=clock, environment=environment)
+        self.review = ReviewScreen(settings, key=key, select=select, clock=clock, environment=environment, person=person)
 
     def get_default_screen(self) -> Screen[None]:
         """The review screen."""
@@ -57,6 +58,11 @@ class ReviewApp(Shell):
     def said(self) -> str:
         """The lines of status, as they are on screen."""
         return self.review.said
+
+    @property
+    def ready(self) -> bool:
+        """Whether the change under the cursor is the one that is on screen."""
+        return self.review.ready
 
     @property
     def opened(self) -> Opened | None:
@@ -70,12 +76,20 @@ class ReviewApp(Shell):
 
 def run_review(
     settings: Settings, *, select: str | None = None, key: Path | None = None, color: bool = True,
-    environment: Mapping[str, str] | None = None,
+    environment: Mapping[str, str] | None = None, preferences: Mapping[str, str] | None = None,
 ) -> None:  # fmt: skip
     """Opens the screen and returns when the reviewer leaves it.
 
-    `key` is a private key file (default: the settings'); `environment` is what ssh-keygen may see. Errors as `Repo.open`.
+    `key` is a private key file (default: the settings'); `environment` is what ssh-keygen may see, `preferences` the
+    environment that says which editor, clipboard and keys the person has. Errors as `Repo.open`; ConfigError for their keys.
     """
     if key is None and settings.review.key:
         key = Path(settings.review.key)
-    ReviewApp(settings, key=key, select=select, color=color, environment=environment).run()
+    person = preferred(settings, preferences or {})
+    ReviewApp(settings, key=key, select=select, color=color, environment=environment, person=person).run()
+
+
+def preferred(settings: Settings, environment: Mapping[str, str]) -> Person:
+    """What the person at the screen prefers. Raises ConfigError for a file of keys that can't be used."""
+    known = {name: {found.id or "": found.key for found in bindings} for name, bindings in SCREENS.items()}
+    return person_of(environment, known, state=settings.state)

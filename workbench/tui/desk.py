@@ -49,14 +49,21 @@ class Opened:
 class Desk:
     """The queue, the drafts, and the reviewer's key (a private key file, or None: drafts only)."""
 
-    def __init__(self, repo: Repo, drafts: Path, *, key: Path | None, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, repo: Repo, drafts: Path, *, key: Path | None, environment: Mapping[str, str] | None = None,
+        state: Path | None = None,
+    ) -> None:  # fmt: skip
         self._repo = repo
+        self.root = repo.root
+        self.state_place = state or drafts.parent
+        """The workspace's state directory."""
         self._key = key.expanduser() if key else None
         self._environment = dict(environment or {})
         self._blob: bytes | None = None
         self._key_problem = self._read_key()
         self.drafts = Drafts(drafts)
         self.changes: list[QueuedChange] = []
+        self.by_id: dict[str, QueuedChange] = {}
         self.signed: Counter[str] = Counter()
         """Sign-offs recorded per change id, not judged."""
         self.problems: list[WorkbenchError] = []
@@ -77,6 +84,7 @@ class Desk:
         unreadable: list[Corrupt] = []
         try:
             self.changes = queue.pending(self._repo, unreadable=unreadable)
+            self.by_id = {queued.id: queued for queued in self.changes}
             self.signed = Counter(ref.removeprefix(signoff.PREFIX).partition("/")[0] for ref in self._repo.refs(signoff.PREFIX))
             self.problems = list(unreadable)
             self.drafts.prune(self.changes)
@@ -93,6 +101,13 @@ class Desk:
             return Opened(queued, diffs, assessment, standing, queue.evidence(self._repo, queued))
         except WorkbenchError as error:
             return Opened(queued, diffs, error=error)
+
+    def contents(self, opened: Opened, path: str) -> tuple[bytes | None, bytes | None]:
+        """The bytes of a file before and after a change, None where it is no file."""
+        change = opened.queued.change
+        diff = next((found for found in opened.diffs if found.path == path), None)
+        before = diff.old_path if diff is not None and diff.old_path else path
+        return self._repo.read_blob(change.base, before), self._repo.read_blob(change.result, path)
 
     def draft(self, queued: QueuedChange, verdict: Verdict) -> None:
         """Drafts a verdict; answers and comment of an earlier draft on the change are kept."""

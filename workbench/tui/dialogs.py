@@ -130,7 +130,11 @@ class Confirm(ModalScreen[bool]):
 class Keys(ModalScreen[None]):
     """The keys; any of `?`, `q`, Esc and Enter closes it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark,enter", "close", "back", id="keys.back")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,question_mark,enter", "close", "back", id="keys.back"),
+        Binding("j,down", "scroll(1)", "down", id="keys.down"),
+        Binding("k,up", "scroll(-1)", "up", id="keys.up"),
+    ]
 
     def __init__(self, lines: Sequence[str]) -> None:
         super().__init__()
@@ -141,6 +145,33 @@ class Keys(ModalScreen[None]):
         with VerticalScroll(id="dialog"):
             yield Static(Content("\n".join(self._lines)))
 
+    def action_scroll(self, by: int) -> None:
+        """One line up or down, where they don't all fit."""
+        self.query_one("#dialog").scroll_relative(y=by, animate=False)
+
     def action_close(self) -> None:
         """Back."""
         self.dismiss(None)
+
+
+class Find(ModalScreen[str]):
+    """Asks what to look for; Esc gives up (empty). Nothing is decided by it, so nothing rests."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "give_up", "back", id="find.back")]
+
+    def __init__(self, before: str) -> None:
+        super().__init__()
+        self._before = before
+
+    def compose(self) -> ComposeResult:
+        """One line to type in."""
+        with Vertical(id="dialog"):
+            yield Input(self._before, id="sought", placeholder="search; Enter", restrict=_SHOWABLE)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """That is what to look for."""
+        self.dismiss(event.value)
+
+    def action_give_up(self) -> None:
+        """Back without searching."""
+        self.dismiss("")

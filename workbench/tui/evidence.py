@@ -41,6 +41,26 @@ def evidence_lines(queued: QueuedChange, assessment: Assessment, evidence: Mappi
     return lines
 
 
+def headline(queued: QueuedChange, assessment: Assessment) -> list[Line]:
+    """What was measured, in a few words before the diff; key `m`."""
+    gates = assessment.gates
+    if gates is None or gates.tree != queued.change.result:
+        said, style = "! gates: no report on exactly this result", "warning"
+    else:
+        failed = [name for name, passed in gates.passed.items() if not passed]
+        said = f"✗ gates that don't pass: {', '.join(failed)}" if failed else "✓ gates: all pass on exactly this result"
+        style = "bad" if failed else "good"
+    lines = [line(f"measured: {said}", style, "m")]
+    if assessment.measured is None:
+        return [*lines, line("measured: ! nobody ran it; risks are those read from the code", "warning", "m"), line("", key="m")]
+    kinds = dict.fromkeys(risk.kind.value for risk in assessment.measured.risks)
+    if kinds:
+        lines.append(line(f"measured: ● running it shows {', '.join(kinds)}", "bad", "m"))
+    else:
+        lines.append(line(f"measured: ○ {assessment.measured.words[0]}", "plain", "m"))
+    return [*lines, line("", key="m")]
+
+
 def effect_lines(assessment: Assessment, stored: bytes | None, width: int = NARROWEST) -> list[Line]:
     """What running base and result showed: what ran, what came out otherwise and how, and what nothing stands behind."""
     measured = assessment.measured

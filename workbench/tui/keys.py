@@ -1,59 +1,100 @@
-"""The review screen's keys, what `?` says about them, and its layout; what they do is in `review.py`."""
+"""The keys of the screens, what `?` says about them, and the layout; what they do is in `panes.py` and `review.py`.
+
+A key means the same on every screen. `tooltip` is what is said of it in the list of keys and in the palette.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 
 from textual.binding import Binding
 
 WIDE = 100
 """Columns from which the panes stand side by side."""
-PANES = ("queue", "diff", "evidence", "policy")
-WRAP = {"diff": "↳ ", "evidence": "  ", "policy": "  "}
+PANES = ("queue", "diff", "evidence", "policy", "session")
+WRAP = {"diff": "↳ ", "evidence": "  ", "policy": "  ", "session": "  "}
 """What the rest of a line that is broken at the edge begins with; the queue doesn't break lines."""
-BINDINGS = [
-    Binding("j,down", "move(1)", "down", show=False, id="down"),
-    Binding("k,up", "move(-1)", "up", show=False, id="up"),
-    Binding("g,home", "end(-1)", "first", show=False, id="first"),
-    Binding("G,end", "end(1)", "last", show=False, id="last"),
-    Binding("ctrl+d,pagedown", "page(1)", "page down", show=False, id="page-down"),
-    Binding("ctrl+u,pageup", "page(-1)", "page up", show=False, id="page-up"),
-    Binding("right_square_bracket", "part(1, 'h')", "next hunk", show=False, id="next-hunk"),
-    Binding("left_square_bracket", "part(-1, 'h')", "previous hunk", show=False, id="previous-hunk"),
-    Binding("right_curly_bracket", "part(1, 'f')", "next file", show=False, id="next-file"),
-    Binding("left_curly_bracket", "part(-1, 'f')", "previous file", show=False, id="previous-file"),
-    Binding("enter", "pane('diff')", "open", id="open"),
-    Binding("escape", "pane('queue')", "back", show=False, id="back"),
-    Binding("tab", "pane('next')", "pane", id="next-pane", priority=True),
-    Binding("shift+tab", "pane('previous')", "previous pane", show=False, id="previous-pane", priority=True),
-    Binding("a", "draft('approve')", "approve", id="approve"),
-    Binding("r", "draft('request-changes')", "changes", id="request-changes"),
-    Binding("x", "draft('reject')", "reject", id="reject"),
-    Binding("c", "comment", "comment", show=False, id="comment"),
-    Binding("u", "undo", "undo", id="undo"),
-    Binding("S", "sign", "Sign", id="sign"),
-    Binding("z", "zoom", "one pane or all", show=False, id="zoom"),
-    Binding("f5", "refresh", "read the queue again", show=False, id="refresh"),
-    Binding("question_mark", "keys", "keys", id="keys"),
-    Binding("q", "leave", "quit", id="quit"),
-]
 
-HELP = [
-    "j k ↑ ↓    move one line          g G     first, last",
-    "^d ^u      half a page            Enter   open a change, Esc back",
-    "Tab        diff, evidence, policy z       one pane, or all",
-    "[ ]        hunk                   { }     file",
+
+def _key(keys: str, action: str, word: str, about: str, id: str, *, show: bool = False, priority: bool = False) -> Binding:
+    return Binding(keys, action, word, show=show, priority=priority, tooltip=about, id=id)
+
+
+MOVING = [
+    _key("enter", "enter", "open", "open what is under the cursor", "open", show=True),
+    _key("tab", "pane('next')", "pane", "the next pane", "next-pane", show=True, priority=True),
+    _key("shift+tab", "pane('previous')", "previous pane", "the previous pane", "previous-pane", priority=True),
+    _key("escape", "out", "back", "back to the list", "back"),
+    _key("j,down", "move(1)", "down", "one line down", "down"),
+    _key("k,up", "move(-1)", "up", "one line up", "up"),
+    _key("g,home", "end(-1)", "first", "the first line", "first"),
+    _key("G,end", "end(1)", "last", "the last line", "last"),
+    _key("ctrl+d,pagedown", "page(1)", "page down", "half a page down", "page-down"),
+    _key("ctrl+u,pageup", "page(-1)", "page up", "half a page up", "page-up"),
+    _key("slash", "search", "search", "search in this pane", "search"),
+    _key("n", "match(1)", "next match", "the next line that matches", "next-match"),
+    _key("N", "match(-1)", "previous match", "the line before that matches", "previous-match"),
+    _key("y", "copy", "copy", "copy: a change's id, a hunk, or a line", "copy"),
+    _key("z", "zoom", "zoom", "one pane, or all of them", "zoom"),
+]
+"""What every screen with panes understands."""
+LAST = [
+    _key("question_mark", "keys", "keys", "these keys", "keys", show=True),
+    _key("q", "leave", "quit", "quit; drafts are kept", "quit", show=True),
+]
+CHANGE = [
+    _key("right_square_bracket", "part(1, 'h')", "next hunk", "the next hunk of the diff", "next-hunk"),
+    _key("left_square_bracket", "part(-1, 'h')", "previous hunk", "the hunk before", "previous-hunk"),
+    _key("right_curly_bracket", "part(1, 'f')", "next file", "the next file of the diff", "next-file"),
+    _key("left_curly_bracket", "part(-1, 'f')", "previous file", "the file before", "previous-file"),
+    _key("s", "split", "split", "the diff in two columns, or in one", "split"),
+    _key("e", "edit", "editor", "look at the file in $VISUAL or $EDITOR (a copy, to read)", "editor"),
+    _key("b", "behind", "step", "the step of the session that made this", "behind"),
+]
+"""What is understood where a change is looked at."""
+DECIDING = [
+    _key("a", "draft('approve')", "approve", "draft: approve (asks what the policy asks)", "approve", show=True),
+    _key("r", "draft('request-changes')", "changes", "draft: request changes", "request-changes", show=True),
+    _key("x", "draft('reject')", "reject", "draft: reject", "reject", show=True),
+    _key("c", "comment", "comment", "a comment to the draft; it is signed with it", "comment"),
+    _key("u", "undo", "undo", "take the draft back", "undo", show=True),
+    _key("S", "sign", "Sign", "sign the draft; another key confirms", "sign", show=True),
+    _key("f5", "refresh", "refresh", "read the queue again", "refresh"),
+]
+REVIEW = [*MOVING[:2], *DECIDING, *LAST, *CHANGE, *MOVING[2:]]
+
+SCREENS: dict[str, Sequence[Binding]] = {"review": REVIEW}
+"""The bindings of each screen: what a person may remap, and what must not clash."""
+
+NOTES = [
+    "^P       all commands, by name",
     "",
-    "a          draft: approve (asks what the policy asks)",
-    "r  x       draft: request changes, reject",
-    "c          a comment to the draft; it is signed with it",
-    "u          take the draft back",
-    "S          sign the draft; Y confirms",
-    "F5         read the queue again",
-    "^P         all commands           q       quit; drafts are kept",
-    "",
-    "S rests until all of the diff was on screen and the policy's",
+    "Sign rests until all of the diff was on screen and the policy's",
     "questions are answered. Verdict keys rest for 0.4 s after the",
     "pane or the change changed, and as long as keys keep coming.",
+    "Keys of your own: keys.toml, see docs/review.md.",
 ]
+
+
+def key_lines(bindings: Sequence[Binding], keymap: Mapping[str, str]) -> list[str]:
+    """What `?` says: each binding's keys, as they are mapped, and what it does."""
+    lines = []
+    for found in bindings:
+        keys = keymap.get(found.id or "", found.key).split(",")
+        lines.append(f"{' '.join(shown_key(key) for key in keys):<9}{found.tooltip}")
+    return lines
+
+
+def shown_key(key: str) -> str:
+    """A key as people write it: `question_mark` → `?`, `ctrl+d` → `^d`."""
+    names = {
+        "question_mark": "?", "slash": "/", "right_square_bracket": "]", "left_square_bracket": "[", "right_curly_bracket": "}",
+        "left_curly_bracket": "{", "pagedown": "PgDn", "pageup": "PgUp", "up": "↑", "down": "↓", "enter": "⏎", "tab": "⇥",
+        "shift+tab": "⇧⇥", "escape": "Esc", "home": "Home", "end": "End", "f5": "F5", "space": "Space",
+    }  # fmt: skip
+    key = key.strip()
+    return names.get(key, f"^{names.get(key[5:], key[5:])}" if key.startswith("ctrl+") else key)
+
 
 CSS = """
 #panes { height: 1fr; }
@@ -62,11 +103,14 @@ LineList { scrollbar-color: $foreground 40%; scrollbar-background: $background; 
 LineList:focus { border: heavy $accent; }
 #queue { width: 30; }
 #diff { width: 6fr; }
-#evidence, #policy { width: 5fr; }
-.narrow #queue, .narrow #diff, .narrow #evidence, .narrow #policy { width: 1fr; }
-#status { height: auto; min-height: 2; max-height: 4; padding: 0 1; }
+#evidence, #policy, #session { width: 5fr; }
+.narrow #panes LineList { width: 1fr; }
+#status { height: 2; padding: 0 1; }
+#keybar { height: 1; background: $panel; }
 Ask, Confirm, Keys { align: center middle; }
+Find { align: center bottom; }
 #dialog { width: 90%; max-width: 100; height: auto; max-height: 90%; border: heavy $accent; padding: 1 2; background: $surface; }
+Find #dialog { width: 100%; max-width: 100%; padding: 0 1; }
 #summary { height: auto; max-height: 100%; }
 #keys, #answer { margin-top: 1; }
 """

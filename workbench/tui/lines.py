@@ -5,11 +5,13 @@ Where a list wraps, no part of a line is ever beyond the edge; where it doesn't,
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.events import Click, Resize
@@ -36,24 +38,33 @@ STYLES = {
     "heading": Style(bold=True, underline=True),
 }
 _MARK = Style(bold=True)
+_FOUND = Style(reverse=True)
+
+
+_NOTHING = Visible("")
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line: `key` names what it belongs to (a change, a hunk), so that a refresh keeps the cursor on it."""
+    """One line: `key` names what it belongs to (a change, a hunk, an event), so that a refresh keeps the cursor on it."""
 
     text: Visible
     style: str = "plain"
     key: str = ""
+    at: int = 0
+    """For a line of a file: its number after the change, or before it (as a negative number) where it is gone."""
+    beside: Visible = _NOTHING
+    """What stands to the right of it in a style of its own: the other column of a diff in two."""
+    beside_style: str = "plain"
 
 
 Lines = Sequence[Line] | Callable[[int], Sequence[Line]]
 """Lines, or what makes them for a width in columns."""
 
 
-def line(text: str, style: str = "plain", key: str = "") -> Line:
+def line(text: str, style: str = "plain", key: str = "", at: int = 0) -> Line:
     """A line from untrusted text."""
-    return Line(visible(text), style, key)
+    return Line(visible(text), style, key, at)
 
 
 class LineList(ScrollView, can_focus=True):
@@ -78,11 +89,15 @@ class LineList(ScrollView, can_focus=True):
         super().__init__(id=id)
         self._source: Lines = ()
         self._lines: list[Line] = []
+        self._given: Sequence[Line] = ()
         self._rows: list[tuple[int, int]] = []
+        self._firsts: list[int] = []
         self._unseen: Counter[str] = Counter()
         self._wrap = wrap
         self._laid = -1
         self.cursor = 0
+        self.sought = ""
+        """What is searched for; marked where it is on screen."""
         self.seen: set[tuple[int, int]] = set()
         """(line, part) of everything that has been on screen; parts are counted in characters, not in rows."""
 
@@ -96,9 +111,28 @@ class LineList(ScrollView, can_focus=True):
         """The key of the line under the cursor; empty where there is none."""
         return self._lines[self.cursor].key if self._lines else ""
 
-    def unseen(self) -> set[str]:
+    @property
+    def at(self) -> int:
+        """The number of the line of a file under the cursor, as in `Line.at`."""
+        return self._lines[self.cursor].at if self._lines else 0
+
+    def unseen(self) -> Iterable[str]:
         """Keys of which some part has not been on screen yet."""
-        return {key for key, rows in self._unseen.items() if rows}
+        return self._unseen.keys()
+
+    @property
+    def passage(self) -> tuple[list[str], Line | None]:
+        """What the cursor is on, unbroken: all lines of its key, or the one line; and that line itself."""
+        if not self._rows:
+            return [], None
+        here = self._rows[self.cursor][0]
+        first = last = here
+        key = self._given[here].key
+        while key and first > 0 and self._given[first - 1].key == key:
+            first -= 1
+        while key and last + 1 < len(self._given) and self._given[last + 1].key == key:
+            last += 1
+        return [f"{found.text}{found.beside}".rstrip() for found in self._given[first : last + 1]], self._given[here]
 
     def show(self, lines: Lines, *, keep: bool = False, seen: set[tuple[int, int]] | None = None) -> None:
         """Replaces the lines. `keep=True` leaves the cursor on the line with the same key, or where it was if that is gone.
@@ -134,15 +168,28 @@ class LineList(ScrollView, can_focus=True):
         return max(0, self.scrollable_content_region.width - 1)
 
     def _lay(self) -> None:
-        self._laid = self._width()
-        given = self._source(self._laid or WIDTH) if callable(self._source) else self._source
-        self._lines, self._rows = [], []
-        for number, found in enumerate(given):
-            for begin, part in _parts(found.text, self._laid, self._wrap) if self._wrap else [(0, found.text)]:
-                self._lines.append(Line(Visible(part), found.style, found.key))
+        width = self._width()
+        if callable(self._source):
+            if width != self._laid:  # other lines than were seen
+                self.seen.clear()
+            self._given = self._source(width or WIDTH)
+        else:
+            self._given = self._source
+        self._laid = width
+        self._lines, self._rows, self._firsts = [], [], []
+        for number, found in enumerate(self._given):
+            self._firsts.append(len(self._lines))
+            text = found.text
+            if not self._wrap or (len(text) <= width and text.isascii()):
+                self._lines.append(found)
+                self._rows.append((number, 0))
+                continue
+            for begin, part in broken(text, width, self._wrap):
+                self._lines.append(replace(found, text=Visible(part)))
                 self._rows.append((number, begin))
-        self._unseen = Counter(found.key for found, row in zip(self._lines, self._rows, strict=True) if row not in self.seen)
-        self.virtual_size = Size(self._laid, len(self._lines))
+        seen = self.seen
+        self._unseen = Counter(found.key for found, row in zip(self._lines, self._rows, strict=True) if row not in seen)
+        self.virtual_size = Size(width, len(self._lines))
 
     def move(self, by: int) -> None:
         """Moves the cursor by that many lines, not beyond either end."""
@@ -171,6 +218,36 @@ class LineList(ScrollView, can_focus=True):
                 return
             index += by
 
+    def seek(self, text: str, by: int, *, here: bool = False) -> tuple[int, int]:
+        """Puts the cursor on the next (by=-1: previous) line with `text` in it, around the end; (which, of how many), or (0, 0).
+
+        Letters match either case unless one of them is a capital. `here`: the line under the cursor may be it.
+        """
+        self.sought = text
+        self.refresh()
+        plain = text == text.lower()
+        found = [
+            number
+            for number, one in enumerate(self._given)
+            if text and text in (f"{one.text}{one.beside}".lower() if plain else f"{one.text}{one.beside}")
+        ]
+        if not found:
+            return 0, 0
+        now = self._rows[self.cursor][0]
+        if by > 0:
+            which = (bisect_left if here else bisect_right)(found, now) % len(found)
+        else:
+            which = (bisect_left(found, now) - 1) % len(found)
+        self.go(self._firsts[found[which]])
+        return which + 1, len(found)
+
+    def go_to_key(self, key: str) -> bool:
+        """Puts the cursor on the first line of that key; whether there is one."""
+        place = next((number for number, found in enumerate(self._lines) if found.key == key), None)
+        if place is not None:
+            self.go(place)
+        return place is not None
+
     def render_line(self, y: int) -> Strip:
         """Draws one line of the screen (Textual's hook)."""
         index = y + int(self.scroll_offset.y)
@@ -180,12 +257,21 @@ class LineList(ScrollView, can_focus=True):
         found = self._lines[index]
         self._mark_seen(index)
         mark = "▌" if index == self.cursor and self.has_focus else "│" if index == self.cursor else " "
-        text = str(found.text)
-        if cell_len(text) > width - 1:
-            text = set_cell_size(text, max(0, width - 2)) + "…"
         ground = self.rich_style
-        strip = Strip([Segment(mark, ground + _MARK), Segment(text, ground + STYLES[found.style])])
+        parts = [Segment(mark, ground + _MARK), *self._marked(str(found.text), ground + STYLES[found.style])]
+        if found.beside:
+            parts += self._marked(str(found.beside), ground + STYLES[found.beside_style])
+        strip = Strip(parts)
+        if strip.cell_length > width:
+            strip = Strip([*strip.crop(0, width - 1), Segment("…", ground)])
         return strip.adjust_cell_length(width, ground)
+
+    def _marked(self, text: str, style: Style) -> list[Segment]:
+        """The text, with what is searched for standing out."""
+        if not self.sought:
+            return [Segment(text, style)]
+        parts = re.split(f"({re.escape(self.sought)})", text, flags=0 if self.sought != self.sought.lower() else re.IGNORECASE)
+        return [Segment(part, style + _FOUND if odd % 2 else style) for odd, part in enumerate(parts) if part]
 
     def _mark_seen(self, index: int) -> None:
         row = self._rows[index]
@@ -194,6 +280,7 @@ class LineList(ScrollView, can_focus=True):
             key = self._lines[index].key
             self._unseen[key] -= 1
             if not self._unseen[key]:
+                del self._unseen[key]
                 # Not from here: a message made while the screen draws counts as the screen's and bubbles no further.
                 self.call_later(self._tell_seen)
 
@@ -201,7 +288,7 @@ class LineList(ScrollView, can_focus=True):
         self.post_message(self.Seen(self))
 
 
-def _parts(text: str, width: int, again: str) -> list[tuple[int, str]]:
+def broken(text: str, width: int, again: str) -> list[tuple[int, str]]:
     """The text in pieces of at most `width` cells, each with the index of its first character; 0 doesn't wrap.
 
     Later pieces begin with `again`; where that is blank, they line up with the text (and behind its bullet).

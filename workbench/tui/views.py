@@ -34,22 +34,29 @@ def diff_lines(diffs: Sequence[FileDiff]) -> list[Line]:
     """A unified diff; keys `f<i>` for what is said about a file and `h<i>.<j>` for the lines of a hunk."""
     lines: list[Line] = []
     for i, diff in enumerate(diffs):
-        name = f"{diff.old_path} → {diff.path}" if diff.old_path and diff.old_path != diff.path else diff.path
-        lines.append(line(f"{STATUS[diff.status]} {name} ({diff.status})", "heading", f"f{i}"))
-        if diff.old_mode != diff.new_mode and diff.old_mode and diff.new_mode:
-            lines.append(line(f"  mode {diff.old_mode} → {diff.new_mode}", "warning", f"f{i}"))
-        if diff.binary:
-            lines.append(line(f"  binary, {diff.old_size:,} → {diff.new_size:,} bytes", "warning", f"f{i}"))
+        lines += file_head(diff, i)
         for j, hunk in enumerate(diff.hunks):
             key = f"h{i}.{j}"
             lines.append(line(hunk.header, "dim", key))
             for found in hunk.lines:
                 style = {"+": "added", "-": "removed"}.get(found.mark, "plain")
-                lines.append(line(f"{found.mark} {found.text}", style, key))
+                lines.append(line(f"{found.mark} {found.text}", style, key, found.new or -(found.old or 0)))
         if diff.missing_newline:
             lines.append(line("\\ no newline at the end any more", "dim", f"f{i}"))
         lines.append(line(""))
     return lines or [line("no difference", "dim")]
+
+
+def file_head(diff: FileDiff, number: int) -> list[Line]:
+    """What is said about a file before its hunks."""
+    key = f"f{number}"
+    name = f"{diff.old_path} → {diff.path}" if diff.old_path and diff.old_path != diff.path else diff.path
+    lines = [line(f"{STATUS[diff.status]} {name} ({diff.status})", "heading", key)]
+    if diff.old_mode != diff.new_mode and diff.old_mode and diff.new_mode:
+        lines.append(line(f"  mode {diff.old_mode} → {diff.new_mode}", "warning", key))
+    if diff.binary:
+        lines.append(line(f"  binary, {diff.old_size:,} → {diff.new_size:,} bytes", "warning", key))
+    return lines
 
 
 def extent(diffs: Sequence[FileDiff]) -> str:
