@@ -118,7 +118,7 @@ def start(
     say(f"session {header.id} on {target.removeprefix('refs/heads/')} at {base[:12]}")
     if settings.unsafe_no_sandbox:
         say("WARNING: stage code runs without a sandbox, as you asked; the session records it")
-    return _run(ctx, {"step": 0, "seconds": 0.0, "tree": tree, "landed": tree, "proposals": taken})
+    return drive(ctx, {"step": 0, "seconds": 0.0, "tree": tree, "landed": tree, "proposals": taken})
 
 
 def resume(
@@ -151,10 +151,11 @@ def resume(
     say(f"session {session.header.id} goes on")
     first = session.header.base
     tree = repo.tree_of(first)
-    return _run(ctx, {"step": 0, "seconds": 0.0, "tree": tree, "landed": tree, "proposals": []}, directions, again=True)
+    return drive(ctx, {"step": 0, "seconds": 0.0, "tree": tree, "landed": tree, "proposals": []}, directions, again=True)
 
 
-def _run(ctx: LoopContext, state: LoopState, directions: Sequence[str] = (), *, again: bool = False) -> SessionResult:
+def drive(ctx: LoopContext, state: LoopState, directions: Sequence[str] = (), *, again: bool = False) -> SessionResult:
+    """Lets a session that is on record run (or, with `again`, go on) until it ends or waits, and writes how it stands."""
     from workbench.loop.graph import Loop
 
     place = ctx.settings.state / "sessions" / ctx.session_id

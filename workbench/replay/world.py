@@ -66,6 +66,13 @@ def open_world(settings: Settings, session: Session, *, fresh: bool = False) -> 
         yield World(_moved(settings, place, fresh=fresh), repo, carried, known)
 
 
+@contextmanager
+def at_base(settings: Settings, session: Session, world: World, place: Path) -> Iterator[tuple[Settings, Repo]]:
+    """A workspace of its own at `place`, in which nothing of the session has happened yet: its objects, and no refs."""
+    with scratch_repository(place, borrow=world.repo) as repo:
+        yield _moved(settings, place, fresh=True), repo
+
+
 def _has(repo: Repo, commit: str) -> bool:
     try:
         repo.commit_of(commit)

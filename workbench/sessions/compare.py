@@ -55,6 +55,15 @@ def first_difference(recorded: Any, replayed: Any, pointer: str = "") -> Differe
     return None if _same(recorded, replayed) else Difference(pointer, recorded, replayed)
 
 
+def without_incidental(value: Any) -> Any:
+    """A JSON value without its incidental keys, at any depth."""
+    if isinstance(value, Mapping):
+        return {key: without_incidental(inner) for key, inner in value.items() if key not in INCIDENTAL}
+    if isinstance(value, list):
+        return [without_incidental(inner) for inner in value]
+    return value
+
+
 def _same(recorded: Any, replayed: Any) -> bool:
     if isinstance(recorded, bool) or isinstance(replayed, bool):
         return recorded is replayed
