@@ -48,7 +48,7 @@ class Recorded:
     result: str
 
     def check(self, **given):
-        return check(self.settings, read_session(self.directory), **given)
+        return check(self.settings, read_session(self.directory), **{"loop": False, **given})
 
 
 class Recorder:

@@ -17,6 +17,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
     parser.add_argument("session", metavar="SESSION", help="a session's directory, its id, or an unambiguous part of the id")
     parser.add_argument("--check", action="store_true", help="re-execute every deterministic step; exit 4 where one diverges")
+    parser.add_argument("--no-cache", action="store_true", help="with --check: run again what an earlier check here has run")
+    parser.add_argument("--pack", action="store_true", help="put what it refers to in git beside it, so that it replays anywhere")
+    parser.add_argument("--whole", action="store_true", help="with --pack: the commit that it began from, too")
     parser.add_argument("--to", type=int, metavar="STEP", help="only up to and with this step")
     parser.add_argument("--fork", metavar="STEP", help="a new session from this step (not there yet)")
     parser.add_argument("--unsafe-no-sandbox", action="store_true", help="re-execute unconfined; for code you trust alone")
@@ -30,6 +33,8 @@ def run(args: argparse.Namespace, console: Console) -> ExitCode:
     if args.to is not None and args.to < 0:
         raise UsageError(f"{args.to} is not a step.", "steps are counted from 1")
     session = read_session(find_session(settings.root, settings.state, args.session))
+    if args.pack:
+        return _pack(settings, session, args, console)
     return _check(settings, session, args, console) if args.check else _look(session, args, console)
 
 
@@ -44,21 +49,41 @@ def _look(session: Session, args: argparse.Namespace, console: Console) -> ExitC
     return ExitCode.OK
 
 
+def _pack(settings: Settings, session: Session, args: argparse.Namespace, console: Console) -> ExitCode:
+    from workbench.replay import pack
+
+    path = pack(settings, session, whole=args.whole)
+    if console.json:
+        console.data(json.dumps({"format": 1, "session": session.header.id, "path": str(path), "bytes": path.stat().st_size}))
+    else:
+        console.data(visible(f"{path} ({path.stat().st_size:,} bytes)"))
+    return ExitCode.OK
+
+
 def _check(settings: Settings, session: Session, args: argparse.Namespace, console: Console) -> ExitCode:
     from workbench.replay import check
 
-    report = check(settings, session, to=args.to, progress=lambda text: console.say(f"  {visible(text, limit=76)}"))
+    report = check(
+        settings, session, to=args.to, cache=not args.no_cache,
+        progress=lambda text: console.say(f"  {visible(text, limit=76)}"),
+    )  # fmt: skip
     if console.json:
         console.model(report)
     else:
         glyphs = {"same": "✓", "diverged": "✗", "not re-executed": "·"}
         for one in report.checked:
             why = f": {visible(one.why, limit=120)}" if one.why else ""
-            console.data(f"{one.seq:>5} {glyphs[one.status]} {one.kind:<11} {one.status}{why}")
+            kept = " (kept from an earlier check)" if one.cached else ""
+            console.data(f"{one.seq:>5} {glyphs[one.status]} {one.kind:<11} {one.status}{kept}{why}")
+    if report.carried and not report.base_known:
+        console.say("  its objects came with it, and its base commit isn't in this repository: it is held against itself")
     again = sum(one.status == "same" for one in report.checked)
     found = report.divergence
     if found is None:
-        console.say(f"✓ same: {report.events} events, {report.blobs} blobs, {again} steps re-verified")
+        told = ", and the loop comes to the same events" if report.told else ""
+        console.say(f"✓ same: {report.events} events, {report.blobs} blobs, {again} steps re-verified{told}")
+        if report.cached:
+            console.say(f"  {report.cached} of them against what an earlier check here ran; --no-cache runs them again")
         return ExitCode.OK
     where = f"event {found.seq} ({found.kind}), {visible(found.pointer or '/', limit=200)}"
     console.say(f"✗ diverged at {where}: {visible(found.why, limit=200)}")

@@ -8,38 +8,24 @@ again.
 
 from __future__ import annotations
 
-import itertools
-import json
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from workbench.changes import Author, Change, Measured, classify, joined
-from workbench.errors import ConfigError, Corrupt, UsageError, WorkbenchError
-from workbench.loop import trees
-from workbench.policy import load_policy
-from workbench.replay.world import open_world
-from workbench.repo import Repo
-from workbench.review import queue, signoff
-from workbench.sessions import events
-from workbench.sessions.compare import Difference, first_difference
+from workbench import __version__
+from workbench.replay.kept import Kept
+from workbench.replay.retold import Differs
+from workbench.replay.tell import tell
+from workbench.replay.verifiers import EXECUTED, VERIFIERS, Again, Diverging, Skipped
+from workbench.replay.world import World, open_world
 from workbench.sessions.events import Event
 from workbench.sessions.listing import until
 from workbench.sessions.reader import Session
 from workbench.settings import Settings
-from workbench.skills.discover import FOLDER, read_skill
-from workbench.skills.run import LoadedSkill, SkillContext, execute, load
-
-_FETCH = "fetch what it was recorded with: git fetch origin '+refs/workbench/*:refs/workbench/*', and its branches"
-
-
-# How `signoff.valid` words a sign-off that held until its reviewer made another.
-_SUPERSEDED = "its reviewer decided again later"
 
 
 class CheckedEvent(BaseModel):
@@ -49,6 +35,8 @@ class CheckedEvent(BaseModel):
     kind: str
     status: Literal["same", "diverged", "not re-executed"]
     why: str = ""
+    cached: bool = False
+    """What it was compared with was run by an earlier check here, on the same code, skill, input and packages."""
     seconds: float = 0.0
 
 
@@ -64,63 +52,92 @@ class Divergence(BaseModel):
 
 
 class ReplayReport(BaseModel):
-    """What a check found. `same` is true where nothing diverged; `events` and `blobs` count what was verified."""
+    """What a check found. `same` is true where nothing diverged; `events` and `blobs` count what was verified.
+
+    `told` says whether the loop itself came to the same stream of events; `carried` that the session's objects came with it, and
+    `base_known` that this repository has the commit it began from, without which it is only held against itself.
+    """
 
     format: int = 1
     session: str
     same: bool
     events: int
     blobs: int
+    carried: bool = False
+    base_known: bool = True
+    told: bool = False
+    cached: int = 0
     checked: list[CheckedEvent] = Field(default_factory=list)
     divergence: Divergence | None = None
 
 
-class _Diverged(Exception):
-    def __init__(self, difference: Difference, why: str = "") -> None:
-        super().__init__(why)
-        self.difference = difference
-        self.why = why
-
-
-class _Skipped(Exception):
-    """This event can't be re-executed, and says why."""
-
-
 def check(
-    settings: Settings, session: Session, *, to: int | None = None, progress: Callable[[str], None] | None = None
-) -> ReplayReport:
-    """Re-executes the session's deterministic steps up to step `to` and compares; stops at the first divergence.
+    settings: Settings, session: Session, *, to: int | None = None, cache: bool = True, steps: bool = True, loop: bool = True,
+    progress: Callable[[str], None] | None = None,
+) -> ReplayReport:  # fmt: skip
+    """Re-executes the session's deterministic steps up to step `to` and compares, and tells the whole session anew; stops at
+    the first divergence.
 
-    Raises Corrupt for a broken session, UsageError where this clone lacks what the session refers to.
+    Without `cache` everything is run again, in a workspace made for it. Without `steps` no skill is run: chain, blobs, changes,
+    decisions and sign-offs are verified, and, unless `loop` is false, the loop's own way. Raises Corrupt for a broken session,
+    UsageError where this clone lacks what the session refers to.
     """
+    say = progress or (lambda _: None)
     blobs = session.check_blobs()
     chosen = until(session.events, to)
     report = ReplayReport(session=session.header.id, same=True, events=len(chosen), blobs=blobs)
-    with open_world(settings, session) as world, tempfile.TemporaryDirectory(prefix="workbench-replay-") as scratch:
-        again = _Again(world.settings, session, world.repo, Path(scratch), chosen)
+    with (
+        open_world(settings, session, fresh=not cache) as world,
+        tempfile.TemporaryDirectory(prefix="workbench-replay-") as scratch,
+    ):
+        report.carried, report.base_known = world.carried, world.known
+        again = Again(world.settings, session, world.repo, Path(scratch), chosen, Kept(world.settings) if cache else None)
         for event in chosen:
-            verify = _VERIFIERS.get(event.kind)
-            if verify is None:
+            verify = VERIFIERS.get(event.kind)
+            if verify is None or (not steps and event.kind in EXECUTED):
                 continue
-            if progress is not None:
-                progress(f"event {event.seq}: {event.kind}")
-            begin = time.perf_counter()
-            checked = CheckedEvent(seq=event.seq, kind=event.kind, status="same")
-            try:
-                verify(again, event)
-            except _Skipped as skipped:
-                checked.status, checked.why = "not re-executed", str(skipped)
-            except _Diverged as diverged:
-                checked.status, checked.why = "diverged", diverged.why
-                report.same, report.divergence = False, _divergence(event, diverged)
-            checked.seconds = round(time.perf_counter() - begin, 3)
-            report.checked.append(checked)
+            say(f"event {event.seq}: {event.kind}")
+            report.checked.append(_checked(again, event, verify, report))
             if not report.same:
-                break
+                return report
+        if to is None and loop:
+            say("telling the session anew")
+            _tell(world, session, Path(scratch), report)
+    report.cached = sum(one.cached for one in report.checked)
     return report
 
 
-def _divergence(event: Event, diverged: _Diverged) -> Divergence:
+def _checked(again: Again, event: Event, verify: Callable[[Again, Any], None], report: ReplayReport) -> CheckedEvent:
+    begin = time.perf_counter()
+    checked = CheckedEvent(seq=event.seq, kind=event.kind, status="same")
+    again.cached = False
+    try:
+        verify(again, event)
+    except Skipped as skipped:
+        checked.status, checked.why = "not re-executed", str(skipped)
+    except Diverging as diverged:
+        checked.status, checked.why = "diverged", diverged.why
+        report.same, report.divergence = False, _divergence(event, diverged)
+    checked.cached = again.cached
+    checked.seconds = round(time.perf_counter() - begin, 3)
+    return checked
+
+
+def _tell(world: World, session: Session, scratch: Path, report: ReplayReport) -> None:
+    try:
+        tell(world.settings, session, world, scratch / "told")
+        report.told = True
+    except Differs as differs:
+        report.same = False
+        recorded_by, now = session.header.workbench or "an unknown version", __version__
+        why = differs.why + (f" (recorded by workbench {recorded_by}, this is {now})" if recorded_by != now else "")
+        found = differs.found
+        report.divergence = Divergence(
+            seq=differs.at, kind=differs.kind, pointer=found.pointer, recorded=found.recorded, replayed=found.replayed, why=why
+        )
+
+
+def _divergence(event: Event, diverged: Diverging) -> Divergence:
     found = diverged.difference
     return Divergence(
         seq=event.seq,
@@ -130,237 +147,3 @@ def _divergence(event: Event, diverged: _Diverged) -> Divergence:
         replayed=found.replayed,
         why=diverged.why,
     )
-
-
-class _Again:
-    """One check: the recorded world, and what was re-executed so far (the same step twice runs once)."""
-
-    def __init__(self, settings: Settings, session: Session, repo: Repo, scratch: Path, chosen: list[Event]) -> None:
-        self.settings, self.session, self.repo, self.chosen = settings, session, repo, chosen
-        self._scratch = scratch
-        self._loaded: dict[tuple[str, str], LoadedSkill] = {}
-        self._outputs: dict[tuple[str, str, str, str], Any] = {}
-
-    def json(self, blob: str) -> Any:
-        """A blob's JSON value. Raises Corrupt."""
-        try:
-            return json.loads(self.session.blob(blob))
-        except ValueError:
-            raise Corrupt(f"blobs/{blob} of the session {self.session.header.id} is not JSON.", "look into the session") from None
-
-    def output(self, name: str, version: str, skill_tree: str, code: str, input: dict[str, Any]) -> Any:
-        """The output (JSON value) of exactly that skill on a checkout of that code; errors of its own diverge."""
-        key = (name, skill_tree, code, json.dumps(input, sort_keys=True))
-        if key not in self._outputs:
-            loaded = self._skill(name, version, skill_tree)
-            if loaded.skill.needs.writes:
-                raise _Skipped(f"{name} writes {loaded.skill.needs.writes}")
-            root = trees.checkout(self.settings, self.there(code))
-            context = SkillContext(self.settings, root, self.session.header.use_case, tree=code)
-            try:
-                self._outputs[key] = execute(loaded, context, input).output
-            except WorkbenchError as error:
-                difference = Difference("/output", "an answer", f"{error.kind}: {error.message}")
-                raise _Diverged(difference, f"{name} ends in an error today") from None
-        return self._outputs[key]
-
-    def there(self, tree: str) -> str:
-        """`tree`, if this clone has it. Raises UsageError."""
-        try:
-            self.repo.children(tree)
-        except Corrupt:
-            message = f"This clone lacks the tree {tree[:12]}, which the session {self.session.header.id} refers to."
-            raise UsageError(
-                message, "fetch it: git fetch origin '+refs/workbench/*:refs/workbench/*' and the branches"
-            ) from None
-        return tree
-
-    def _skill(self, name: str, version: str, tree: str) -> LoadedSkill:
-        key = (name, tree)
-        if key not in self._loaded:
-            present = self.settings.root / FOLDER / name
-            found = ""
-            try:
-                skill = read_skill(present)
-                found = f"{skill.version} ({skill.tree_id[:12]})"
-                folder = present if skill.tree_id == tree else self._old_version(name, tree)
-            except ConfigError:
-                folder = self._old_version(name, tree)
-            if folder is None:
-                difference = Difference("/tree", f"{version} ({tree[:12]})", found or "(absent)")
-                raise _Diverged(difference, f"the recorded version of {name} is neither here nor in git")
-            self._loaded[key] = load(folder, tree)
-        return self._loaded[key]
-
-    def _old_version(self, name: str, tree: str) -> Path | None:
-        """The skill's folder as it was, from git's objects; None where this clone doesn't have them."""
-        folder = self._scratch / tree / name
-        if not folder.is_dir():
-            try:
-                self.repo.checkout(tree, folder)
-            except Corrupt:
-                return None
-        return folder
-
-
-def _expect(recorded: Any, replayed: Any, pointer: str, why: str = "") -> None:
-    found = first_difference(recorded, replayed, pointer)
-    if found is not None:
-        raise _Diverged(found, why)
-
-
-# --- one function a kind -----------------------------------------------------------------------------------------------
-
-
-def _skill(again: _Again, event: events.SkillRan) -> None:
-    recorded = again.json(event.output)
-    if event.code is None:
-        raise _Skipped("it worked on no recorded code")
-    output = again.output(event.name, event.version, event.tree, event.code, again.json(event.input))
-    _expect(recorded, output, "/output", f"{event.name} {event.version} answers differently")
-
-
-def _locked(again: _Again, name: str) -> events.SkillVersion:
-    """The version that the session worked with."""
-    ran = [e for e in again.chosen if isinstance(e, events.SkillRan) and e.name == name]
-    if ran:
-        return events.SkillVersion(version=ran[-1].version, tree=ran[-1].tree)
-    known = again.session.header.skills.get(name)
-    if known is None:
-        raise _Skipped(f"the session doesn't say which version of {name} it worked with")
-    return known
-
-
-def _build(again: _Again, event: events.Build) -> None:
-    recorded = again.json(event.output)
-    _expect(event.ok, recorded.get("ok") if isinstance(recorded, dict) else None, "/ok", "the event and its output disagree")
-    skill = _locked(again, "build")
-    output = again.output("build", skill.version, skill.tree, event.tree, {})
-    _expect(recorded, output, "/output", "the pipeline gives another result")
-
-
-def _gate(again: _Again, event: events.Gate) -> None:
-    recorded = again.json(event.report)
-    verdict = recorded.get("verdict") if isinstance(recorded, dict) else None
-    _expect(event.verdict, verdict, "/verdict", "the event and its report disagree")
-    skill = _locked(again, "audit")
-    output = again.output("audit", skill.version, skill.tree, event.tree, _asked(again, event))
-    _expect(recorded, output["report"], "/report", "the gates say something else")
-
-
-def _asked(again: _Again, event: events.Gate) -> dict[str, Any]:
-    """What the audit was given: its recorded input holds how often the test had been looked at by then."""
-    ran = [e for e in again.chosen if isinstance(e, events.SkillRan) and e.name == "audit" and e.seq < event.seq]
-    inputs = [again.json(e.input) for e in ran if e.code == event.tree]
-    same = [given for given in inputs if list(given.get("gates") or []) == list(event.gates)]
-    return dict(same[-1]) if same else {"gates": list(event.gates)}
-
-
-def _change(again: _Again, event: events.ChangeMade) -> None:
-    for tree in (event.base, event.result):
-        again.there(tree)
-    _expect(event.digest, _digest(event.base, event.result), "/digest", "the digest isn't that of the two trees")
-
-
-def _classified(again: _Again, event: events.Classified) -> None:
-    pair = (event.base, event.result) if event.base and event.result else _trees_of(again, event.digest)
-    if pair is None:
-        raise _Skipped("the session doesn't name the two trees")
-    base, result = again.there(str(pair[0])), again.there(str(pair[1]))
-    change = Change(base=base, result=result, author=_author(event.author), title="")
-    _expect(event.digest, change.digest, "/digest", "the digest isn't that of the two trees")
-    found = classify(again.repo, change)
-    if event.effect is not None:
-        measured = Measured.read(again.session.blob(event.effect))
-        if measured is None or not measured.is_about(change):
-            why = "what running it showed is about another change"
-            raise _Diverged(Difference("/effect", [base, result], measured and [measured.base, measured.result]), why)
-        found = joined(found, change, [], clearing=measured) if event.cleared else joined(found, change, [measured])
-    risks = [risk.model_dump(mode="json") for risk in found.risks]
-    _expect(event.risks, risks, "/risks", "the change is classified differently")
-    decision = load_policy(again.repo, base).decide(
-        found.risks,
-        author=change.author,
-        use_cases=found.use_cases,
-        size=found.size,
-        findings=event.findings,
-        undeliverable=found.undeliverable,
-    )
-    _expect(event.decision, decision.decision, "/decision", "the policy of the base tree decides differently")
-    if event.requires:
-        _expect(event.requires, decision.requires.model_dump(mode="json"), "/requires", "the policy asks for something else")
-
-
-def _queued(again: _Again, event: events.Queued) -> None:
-    found = _queue_entry(again, event.change)
-    _expect(event.digest, found.digest, "/digest", "the queue holds another change under this id")
-    for tree in (found.change.base, found.change.result):
-        again.there(tree)
-
-
-def _decided(again: _Again, event: events.Decided) -> None:
-    queued = _queue_entry(again, event.change)
-    said = [e for e in again.chosen if isinstance(e, events.Queued) and e.change == event.change and e.seq < event.seq]
-    if said:
-        _expect(said[-1].digest, queued.digest, "/digest", "the sign-offs are on another change than the one that was queued")
-    standing = signoff.valid(again.repo, queued, datetime.fromisoformat(event.at), spent=set())
-    reasons = dict(standing.invalid)
-    wanted = "approvals" if event.verdict == "approve" else "objections"
-    valid = {found.id for found in getattr(standing, wanted)} | {id_ for id_, why in reasons.items() if why == _SUPERSEDED}
-    for index, recorded in enumerate(event.signoffs):
-        if recorded not in valid:
-            why = reasons.get(recorded, f"it is not among the {wanted} recorded in this clone")
-            difference = Difference(f"/signoffs/{index}", recorded, f"(not valid: {why})")
-            raise _Diverged(difference, "a recorded sign-off doesn't verify on exactly these trees")
-    if not event.signoffs:
-        raise _Diverged(Difference("/signoffs", [], sorted(valid)), "a decision of a person without a sign-off")
-
-
-def _applied(again: _Again, event: events.Applied) -> None:
-    queued = _queue_entry(again, event.change)
-    try:
-        found = again.repo.commit_of(event.commit)
-    except Corrupt:
-        raise UsageError(f"This clone lacks the commit {event.commit[:12]}.", "fetch the branch that it is on") from None
-    _expect(queued.change.result, found.tree, "/commit", "the commit doesn't hold the tree that was decided on")
-
-
-_VERIFIERS: dict[str, Callable[[_Again, Any], None]] = {
-    "skill": _skill,
-    "build": _build,
-    "gate": _gate,
-    "change": _change,
-    "classified": _classified,
-    "queued": _queued,
-    "decided": _decided,
-    "applied": _applied,
-}
-
-
-def _queue_entry(again: _Again, change: str) -> queue.QueuedChange:
-    try:
-        return queue.get(again.repo, change)
-    except UsageError:
-        message = f"This clone lacks the queued change {change}, which the session refers to."
-        raise UsageError(message, _FETCH) from None
-
-
-def _digest(base: str, result: str) -> str:
-    return Change(base=base, result=result, author=Author(name=""), title="").digest
-
-
-def _trees_of(again: _Again, digest: str) -> tuple[str, str] | None:
-    """The two recorded trees that have this digest."""
-    recorded: dict[str, None] = {}
-    for event in again.session.events:
-        for field in ("tree", "base", "result", "code"):
-            value = getattr(event, field, None)
-            if (isinstance(value, str) and not isinstance(event, events.SkillRan)) or (field == "code" and value):
-                recorded[str(value)] = None
-    pairs = itertools.permutations(recorded, 2)
-    return next((pair for pair in pairs if _digest(*pair) == digest), None)
-
-
-def _author(recorded: dict[str, Any]) -> Author:
-    known = {key: value for key, value in recorded.items() if key in Author.model_fields}
-    return Author.model_validate({"name": "", "agent": True, **known})
