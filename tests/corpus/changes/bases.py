@@ -1,6 +1,6 @@
-"""The two workspaces that the corpus of changes edits: `shop` (plain functions) and `loans` (classes, TOML, composed steps).
+"""The workspaces that the corpus of changes edits: `shop` (plain functions), `loans` (classes, TOML, composed steps), and `rides`.
 
-Both really run. Files are kept as text, so that no tool takes them for code of this repository.
+All really run. Files are kept as text, so that no tool takes them for code of this repository.
 """
 
 # Tables of texts are easier to read unbroken.
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 
+from tests.corpus.changes.rides import RIDES
 from tests.workspaces import SHOP_CONTRACT
 
 _SHOP_CONTRACT = (
@@ -741,4 +742,4 @@ class LoansTest(unittest.TestCase):
     "data/branches.csv": "region,branches\nN,4\n",
 }
 
-BASES: dict[str, dict[str, str]] = {"shop": SHOP, "loans": LOANS}
+BASES: dict[str, dict[str, str]] = {"shop": SHOP, "loans": LOANS, "rides": {**_POLICIES, **RIDES}}
