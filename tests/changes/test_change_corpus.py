@@ -47,7 +47,7 @@ def test_what_no_tree_shows_is_covered_by_a_test_that_exists(name: str) -> None:
 
 
 def test_a_part_of_the_corpus_is_judged_rightly(tmp_path: Path) -> None:
-    evasions, labelled = some(EVASIONS, 16), some(LABELLED, 24)
+    evasions, labelled = some(EVASIONS, 36), some(LABELLED, 34)
     refactors = some(HARMLESS, 12, "tests added", "f-string")
     tried = list(outcomes([*evasions, *labelled, *refactors], tmp_path))
     assert {one.case.id: sorted(one.missing) for one in tried if one.missing} == {}

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 from workbench.changes import files
 from workbench.changes.bytecode import judge_bytecode
-from workbench.changes.code import hidden_characters
 from workbench.changes.contracts import contract_risks, is_contract
 from workbench.changes.model import Change, Classification, Risk, RiskKind, change_size, ordered, shown_path
+from workbench.changes.names import collisions, name_risks
 from workbench.changes.places import INSTALLED, Place, place_of, top_level_module
 from workbench.changes.python import judge_python
 from workbench.changes.reach import module_name
@@ -63,6 +63,8 @@ def classify(repo: Repo, change: Change, *, static_only: bool = True) -> Classif
         found, lines = _judge(scene, path, old, new, sizes)
         risks += found
         size += lines
+    added = [path for path, old, new in differences if old is None and new is not None]
+    risks += collisions(added, repo.list_tree(change.result) if added else ())
     if len(differences) > MOST_FILES or size > MOST_LINES:
         reason = f"{len(differences)} files and {size} lines are more than anyone can look at in one go"
         risks.append(Risk(kind=RiskKind.UNKNOWN, path="", reason=reason))
@@ -98,8 +100,8 @@ def _special(path: str, old: Entry | None, new: Entry | None) -> Iterator[Risk]:
     """Links, submodules, changes of mode or type, and names that stand in front of an installed module."""
     place = shown_path(path)
     modes = [entry.mode for entry in (old, new) if entry is not None]
-    if new is not None and (hidden_characters(path.replace("\n", "\0").replace("\t", "\0")) or "\udc80" <= max(path) <= "\udcff"):
-        yield Risk(kind=RiskKind.UNKNOWN, path=place, reason="its name holds characters that can't be seen or are no text")
+    if new is not None:
+        yield from name_risks(path)
     if SUBMODULE in modes:
         yield Risk(kind=RiskKind.UNKNOWN, path=place, reason="a submodule: its content is not part of this repository")
     if SYMLINK in modes:

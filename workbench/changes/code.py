@@ -30,6 +30,7 @@ _PRAGMA = re.compile(
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _INVISIBLE = frozenset(
     "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u200b\u200c\u200d\u2060\u2061\u2062\u2063\u2064\u3164\ufeff\uffa0"
+    "\u2028\u2029"  # ends a line for some readers and not for others
 )
 # Calls that only make a value: their result can matter where it is used, the call itself changes nothing elsewhere.
 _VALUES = word_set("""

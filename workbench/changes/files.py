@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +15,8 @@ from workbench.changes.code import hidden_characters, parse_module
 from workbench.changes.contracts import flat, parsed, stage_kinds
 from workbench.changes.idioms import binding_signs, changed_signs
 from workbench.changes.model import Risk, RiskKind, shown_path
-from workbench.changes.scene import Scene
+from workbench.changes.scene import Scene, StageReach
+from workbench.changes.signs import TABLES
 
 _DEPENDENCY_KEYS = (
     "project.dependencies", "project.optional-dependencies", "project.requires-python", "project.dynamic", "dependency-groups",
@@ -28,22 +30,37 @@ _WORDS_KEYS = tuple(
 )  # fmt: skip
 _DEPLOYMENT_SETTINGS = ("release", "serving", "serve", "mlflow", "canary", "shadow", "deploy", "targets")
 _POINTER = b"version https://git-lfs.github.com/spec/"
+_QUERIES = (".sql", ".j2", ".jinja", ".jinja2", ".graphql", ".cypher")
+_SEED = re.compile(r"(?i)^\W*[\w.-]*(?:seed|random_state)\w*[\"']?\s*[:=].*")
 _IMAGES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"\x00\x00\x01\x00")
 _DATA_MAGIC = (b"PAR1", b"ARROW1", b"Obj\x01")
 
 
 def judge_named(scene: Scene, path: str) -> Iterator[Risk]:
     """The kinds of every stage whose code names this file in a string: what reaches a file decides, not where it lies."""
-    seen = set()
+    seen: set[tuple[RiskKind, str, str]] = set()
     for side in scene.sides:
         for found, (module, part) in side.text_users(path):
             for kind in stage_kinds(found.stage):
+                if found.stage in TABLES and path.endswith(_QUERIES):
+                    yield from _query(found, path, seen)
                 if (kind, found.use_case.name, found.stage) not in seen:
                     seen.add((kind, found.use_case.name, found.stage))
                     reason = f"the {found.stage} stage of {found.use_case.name} names this file (in `{part}` of {module})"
                     yield Risk(
                         kind=kind, path=shown_path(path), reason=reason, stage=found.stage, use_case=found.use_case.name
                     )  # fmt: skip
+
+
+def _query(found: StageReach, path: str, seen: set[tuple[RiskKind, str, str]]) -> Iterator[Risk]:
+    """What a text that a database is asked with decides: rows and outcomes come of it."""
+    for kind in (RiskKind.SPLIT, RiskKind.LABEL):
+        if (kind, found.use_case.name, found.stage) not in seen:
+            seen.add((kind, found.use_case.name, found.stage))
+            yield Risk(
+                kind=kind, path=shown_path(path), reason=f"the {found.stage} stage of {found.use_case.name} asks for rows by it",
+                stage=found.stage, use_case=found.use_case.name,
+            )  # fmt: skip
 
 
 def judge_pyproject(path: str, before: bytes | None, after: bytes | None) -> Iterator[Risk]:
@@ -105,6 +122,10 @@ def judge_config(scene: Scene, path: str, before: bytes | None, after: bytes | N
         return
     named = list(judge_named(scene, path))
     yield from named
+    lines = [set((content or b"").decode("utf-8", "replace").splitlines()) for content in (before, after)]
+    if any(_SEED.match(line) for line in lines[0] ^ lines[1]):
+        reason = "sets another seed: whether a better result is better or only luckier can't be told"
+        yield Risk(kind=RiskKind.UNKNOWN, path=shown_path(path), reason=reason)
     if not named:
         reason = "nothing says what reads this file, so what it changes is not known"
         yield Risk(kind=RiskKind.UNKNOWN, path=shown_path(path), reason=reason)

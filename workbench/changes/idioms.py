@@ -12,8 +12,10 @@ from typing import TypeGuard
 
 from workbench.changes.code import Target, call_name, dotted
 from workbench.changes.model import RiskKind, word_set
+from workbench.changes.remembering import remembering
 from workbench.changes.signs import NOT_FEATURES, ROWS_MATTER, Sign, telltales
 from workbench.changes.syntax import walk
+from workbench.changes.wholes import put_together, whole_tables
 from workbench.repo import TOOL_CACHES
 
 _SPLITTING = word_set("""
@@ -35,19 +37,27 @@ _OPAQUE_CALLS = word_set("""
     module_from_spec exec_module load_module set_config set_option seterr setrecursionlimit settrace setprofile
     addaudithook register_at_fork currentframe _getframe read_pickle to_pickle unpickle loadlibrary CDLL PyDLL
     system popen Popen check_output check_call run_in_subprocess monkeypatch patch reload site addsitedir path_hooks
-    urlopen urlretrieve set_global_output
+    urlopen urlretrieve set_global_output unsafe_load unsafe_load_all full_load full_load_all locate
 """)
 _OPAQUE_MODULES = word_set("""
     ctypes cffi pickle cPickle marshal dill cloudpickle joblib shelve subprocess gc inspect importlib runpy imp sys
     builtins socket requests httpx urllib code codeop atexit faulthandler platform
     time random secrets uuid locale getpass tempfile threading multiprocessing signal shutil sched
+    resource traceback warnings asyncio concurrent contextvars weakref select glob fcntl pwd grp pty mmap ssl ftplib http
+    smtplib telnetlib webbrowser xmlrpc socketserver psutil cpuinfo tracemalloc pydoc pdb bdb trace timeit profile cProfile
+    linecache dis symtable sysconfig site zipimport pkgutil pkg_resources winreg forbiddenfruit gorilla wrapt
 """)
 _CIRCUMSTANCES = word_set("""
     getenv environ gethostname now today utcnow time_ns monotonic getlogin getuser getpid uuid1 uuid4 urandom getcwd
     expanduser isatty cpu_count exists is_file is_dir is_symlink iterdir rglob listdir scandir getmtime st_mtime getsize
-    perf_counter process_time hostname getnode
+    perf_counter process_time hostname getnode ismount lexists islink isfile isdir getatime getctime samefile
+    handlers getEffectiveLevel isEnabledFor hasHandlers f_locals f_globals f_back
 """)
-_HARMLESS_OF_MODULES = frozenset({("sys", "maxsize"), ("sys", "version_info"), ("inspect", "cleandoc")})
+_HARMLESS_OF_MODULES = frozenset({("sys", "maxsize"), ("sys", "version_info"), ("inspect", "cleandoc"), ("warnings", "warn")})
+_LOOKED_AT = frozenset(
+    {("logging", "root"), ("logging", "disable"), ("logging", "config"), ("pd", "options"), ("pandas", "options")}
+)
+_FINE_DUNDERS = word_set("__init__ __name__ __call__ __version__ __file__ __post_init__ __qualname__ __len__ __enter__ __exit__")
 _DUNDERS = word_set("""
     __eq__ __ne__ __lt__ __le__ __gt__ __ge__ __float__ __int__ __bool__ __array__ __array_ufunc__
     __array_function__ __array_wrap__ __array_priority__ __getattr__ __getattribute__ __reduce__ __reduce_ex__
@@ -118,11 +128,14 @@ def _signs(nodes: Iterable[ast.AST], shared: frozenset[str]) -> tuple[Counter[_O
             for sign in _sign(inner, shared):
                 counted[sign, ast.dump(inner)] += 1
                 lines.setdefault((sign, ast.dump(inner)), getattr(inner, "lineno", 1))
+        for sign, carrier in whole_tables(node):
+            counted[sign, ast.dump(carrier)] += 1
+            lines.setdefault((sign, ast.dump(carrier)), getattr(carrier, "lineno", 1))
     return counted, lines
 
 
 def _sign(node: ast.AST, shared: frozenset[str]) -> list[Sign]:
-    return [*telltales(node), *_opaque_or_other(node, shared)]
+    return [*telltales(node), *put_together(node), *remembering(node, shared), *_opaque_or_other(node, shared)]
 
 
 def _opaque_or_other(node: ast.AST, shared: frozenset[str]) -> list[Sign]:
@@ -153,6 +166,8 @@ def _call(node: ast.Call) -> list[Sign]:
     words = dotted(node.func)
     if name == "getattr" and len(node.args) > 1 and not isinstance(node.args[1], ast.Constant):
         return [Sign(RiskKind.UNKNOWN, "looks up an attribute whose name is only known when it runs (`getattr`)")]
+    if name in ("load", "load_all") and any(k.arg == "Loader" and "Safe" not in ast.unparse(k.value) for k in node.keywords):
+        return [Sign(RiskKind.UNKNOWN, f"reads texts that can make any object (`{_short(node)}`)")]
     if name in _OPAQUE_CALLS and not (name == "compile" and words[:1] == ["re"]):
         return [Sign(RiskKind.UNKNOWN, f"calls `{'.'.join(words) or name}`, which no reading of the code can follow")]
     if name in ("import_module", "find_spec"):
@@ -176,8 +191,12 @@ def _attribute(node: ast.Attribute) -> list[Sign]:
         return [] if words[:2] == ["importlib", "import_module"] else [
             Sign(RiskKind.UNKNOWN, f"uses `{'.'.join(words)}`, which no reading of the code can follow")
         ]  # fmt: skip
+    if tuple(words[:2]) in _LOOKED_AT:
+        return [Sign(RiskKind.UNKNOWN, f"uses `{'.'.join(words)}`, which all code shares")]
     if len(words) > 1 and words[0] == "os" and words[1] not in ("path", "sep", "linesep", "PathLike", "fspath"):
         return [Sign(RiskKind.UNKNOWN, f"uses `{'.'.join(words)}`: it may behave differently elsewhere or another day")]
+    if node.attr.startswith("__") and node.attr.endswith("__") and node.attr not in _FINE_DUNDERS:
+        return [Sign(RiskKind.UNKNOWN, f"goes behind an object (`{_short(node)}`), where no reading of the code can follow")]
     if node.attr in _CIRCUMSTANCES:
         return [
             Sign(RiskKind.UNKNOWN, f"reads `{'.'.join(words) or node.attr}`: it may behave differently elsewhere or another day")

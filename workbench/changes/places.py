@@ -48,7 +48,7 @@ _PLACES: tuple[tuple[Place, str], ...] = (
      r"|(?:.*/)?(?:poetry|uv|pdm|pixi|conda|conda-lock|pylock(?:\.[^/]+)?|package-lock|Pipfile|Gemfile|Cargo|yarn|pnpm-lock|flake|go)"
      r"\.(?:lock|toml|ya?ml|json|sum|mod)|(?:.*/)?Pipfile|(?:.*/)?environment[^/]*\.ya?ml|(?:.*/)?(?:package\.json|setup\.py|"
      r"\.python-version|\.tool-versions|runtime\.txt|pip\.conf|pip\.ini|uv\.toml|\.npmrc|\.pypirc|\.condarc|apt\.txt|packages\.txt|"
-     r"MANIFEST\.in|flake\.nix|shell\.nix|default\.nix)|(?:.*/)?(?:vendor|third_party|wheels|site-packages)/.*|(?:.*/)?[^/]+\.whl"),
+     r"MANIFEST\.in|hatch_build\.py|meson\.build|CMakeLists\.txt|flake\.nix|shell\.nix|default\.nix)|(?:.*/)?(?:vendor|third_party|wheels|site-packages)/.*|(?:.*/)?[^/]+\.whl"),
     ("pyproject", r"(?:.*/)?pyproject\.toml"),
     ("deployment",
      r"(?:.*/)?(?:Dockerfile|Containerfile)[^/]*|(?:.*/)?(?:docker-)?compose[^/]*\.ya?ml|(?:.*/)?Procfile|(?:.*/)?[^/]+\.(?:tf|tfvars|"

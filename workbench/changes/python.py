@@ -242,8 +242,7 @@ def members(node: ast.ClassDef) -> dict[str, str]:
 
 
 def _shared_names(module: Module) -> frozenset[str]:
-    classes = {name for name, nodes in module.definitions.items() if any(isinstance(node, ast.ClassDef) for node in nodes)}
-    return frozenset(module.bindings) | classes
+    return frozenset(module.bindings) | frozenset(module.definitions)
 
 
 def _label_words(side: Side, name: str, labels: frozenset[str]) -> frozenset[str]:

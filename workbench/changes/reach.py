@@ -145,6 +145,11 @@ class _Search:
                 self._add((above, "__getattr__"), (above, TOP))
             if module.opaque:
                 self._everything(above, (above, TOP))
+            if "*" in module.bindings:  # whatever lies there may stand in front of any name here
+                self._add((above, "*"), (above, TOP))
+                for target, _ in sorted(module.bindings["*"], key=repr):
+                    if self.code.is_local(target):
+                        self._everything(target, (above, "*"))
 
     def _everything(self, name: str, source: Part | None) -> None:
         self._import(name, source)

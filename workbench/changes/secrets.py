@@ -24,6 +24,14 @@ _NAMED = re.compile(
     r"""(?ix)(?:secret|token|passw(?:or)?d|passwd|passphrase|api_?key|access_?key|private_?key|credentials?)\w*["']?\s*[:=]\s*
     ["'](?P<value>[^"'\s{}$<>]{8,})["']"""
 )
+# Without quotes, as configuration has it: a value that is no expression.
+_BARE = re.compile(
+    r"""(?ix)(?:secret|token|passw(?:or)?d|passwd|passphrase|api_?key|access_?key|private_?key|credentials?)\w*["']?\s*[:=]\s*
+    (?P<value>[^"'\s{}$<>()\[\],]{8,})"""
+)
+_CODE = (".py", ".ipynb", ".md", ".rst", ".txt", ".js", ".ts", ".lock")
+_LOGINS = re.compile(r"(?:.*/)?(?:[._]netrc|\.pgpass|\.git-credentials|\.htpasswd|\.dockercfg|\.my\.cnf|\.pypirc)")
+_LOGIN = re.compile(r"(?i)\bpassword[\s:=]+\S|^[^#\s]*:[^:\s]+$|\bauth\b")
 _PLACEHOLDER = re.compile(r"(?i)example|placeholder|change_?me|your[-_]|xxx|\*\*\*|dummy|redacted|not[-_]a[-_]|<.*>|^(.)\1+$")
 
 
@@ -36,8 +44,9 @@ def secret_risks(path: str, before: bytes | None, after: bytes | None) -> Iterat
         if line in known:
             continue
         found = _FORMS.search(line)
-        named = _NAMED.search(line)
-        if found or (named and not _PLACEHOLDER.search(named["value"]) and _looks_random(named["value"])):
+        named = _NAMED.search(line) or (_BARE.search(line) if not path.endswith(_CODE) else None)
+        login = bool(_LOGINS.fullmatch(path)) and _LOGIN.search(line)
+        if found or login or (named and not _PLACEHOLDER.search(named["value"]) and _looks_random(named["value"])):
             yield Risk(kind=RiskKind.SECRET, path=shown_path(path), line=number, reason="looks like a password, key or token")
 
 

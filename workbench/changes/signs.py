@@ -23,6 +23,10 @@ _READING = word_set("""
 """)
 # Of a reader of tables: which rows come in at all.
 _SOME_ROWS = word_set("nrows skiprows skipfooter chunksize filters on_bad_lines row_groups where max_rows n_rows")
+# Of a reader of tables: what the values become, the outcome's too.
+_OTHER_VALUES = word_set("""
+    na_values keep_default_na na_filter converters thousands decimal true_values false_values comment names header dayfirst
+""")
 # Of a whole table they change every column, the target's too.
 _EVERY_COLUMN = word_set("""
     fillna clip replace where mask apply applymap map interpolate round astype transform update combine_first ffill bfill
@@ -41,12 +45,12 @@ _FILE_NAME = re.compile(
 _SQL = re.compile(r"(?is)\s*(?:select|with|from)\b.*\b(?:from|select|where)\b.*")
 
 TABLES = frozenset({"load", "validate", "preprocess"})
-_AFTER = frozenset({"predict", "postprocess", "serve"})
+AFTER = frozenset({"predict", "postprocess", "serve"})
 """Stages that are given rows with their outcome, or finish what the model says of them."""
 ROWS_MATTER = TABLES | {"fit"}
-NOT_FEATURES = ROWS_MATTER | _AFTER
-_NOT_LOADING = frozenset({"preprocess", "features", "fit", "metrics", "split"}) | _AFTER
-_LEARNING = _AFTER | {"fit"}
+NOT_FEATURES = ROWS_MATTER | AFTER
+_NOT_LOADING = frozenset({"preprocess", "features", "fit", "metrics", "split"}) | AFTER
+_LEARNING = AFTER | {"fit"}
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,9 @@ def telltales(node: ast.AST) -> Iterator[Sign]:
         yield from _named(node.arg or "", node.value)
         if node.arg in _SOME_ROWS and node.arg != "where":
             yield Sign(RiskKind.SPLIT, f"reads only some rows (`{node.arg}`)", TABLES)
+        if node.arg in _OTHER_VALUES:
+            reason = f"reads values otherwise (`{node.arg}={_short(node.value)}`), the outcome's perhaps too"
+            yield Sign(RiskKind.LABEL, reason, frozenset({"load"}))
         if node.arg == "allow_pickle" and not (isinstance(node.value, ast.Constant) and node.value.value is False):
             yield Sign(RiskKind.UNKNOWN, "reads pickles (`allow_pickle`), which run code")
     elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign) and node.value is not None:
@@ -85,7 +92,12 @@ def telltales(node: ast.AST) -> Iterator[Sign]:
             yield from _named(argument.arg, default)
     elif isinstance(node, ast.Compare) and any(isinstance(op, ast.Lt | ast.LtE | ast.Gt | ast.GtE) for op in node.ops):
         reason = f"decides by a threshold (`{_short(node)}`); one that was picked on the test makes results look better"
-        yield Sign(RiskKind.METRIC, reason, _AFTER)
+        yield Sign(RiskKind.METRIC, reason, AFTER)
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult) and any(map(_is_condition, (node.left, node.right))):
+        reason = f"weighs rows by a condition (`{_short(node)}`): which rows are trained on and judged may change"
+        yield Sign(RiskKind.SPLIT, reason, ROWS_MATTER)
+    elif isinstance(node, ast.While) and _never_ends(node):
+        yield Sign(RiskKind.UNKNOWN, "holds a loop that nothing ends")
     elif isinstance(node, ast.Attribute):
         yield from _attribute(node)
     elif isinstance(node, ast.Subscript) and isinstance(node.value, ast.Attribute) and node.value.attr == "iloc":
@@ -107,6 +119,18 @@ def telltales(node: ast.AST) -> Iterator[Sign]:
         elif _SQL.fullmatch(node.value):
             yield Sign(RiskKind.SPLIT, "asks a database for rows by other words", TABLES)
             yield Sign(RiskKind.LABEL, "asks a database for values by other words", TABLES)
+
+
+def _is_condition(node: ast.AST) -> bool:
+    while isinstance(node, ast.Subscript | ast.Attribute | ast.Call):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return isinstance(node, ast.Compare)
+
+
+def _never_ends(node: ast.While) -> bool:
+    if not (isinstance(node.test, ast.Constant) and node.test.value):
+        return False
+    return not any(isinstance(inner, ast.Break | ast.Return | ast.Raise | ast.Yield) for inner in ast.walk(node))
 
 
 def _call(node: ast.Call) -> Iterator[Sign]:

@@ -81,5 +81,7 @@ def _only_grew(old: Module, new: Module, name: str) -> bool:
     if len(before) != 1 or len(after) != 1 or not (isinstance(before[0], ast.ClassDef) and isinstance(after[0], ast.ClassDef)):
         return False
     had, has = members(before[0]), members(after[0])
+    if "<body>" in has and "<body>" not in had:
+        return False
     heads = [[ast.dump(inner) for inner in (*node.bases, *node.decorator_list)] for node in (before[0], after[0])]
     return heads[0] == heads[1] and all(has.get(member) == text for member, text in had.items()) and not _steers(name, after)

@@ -1,4 +1,4 @@
-"""The workspaces that the corpus of changes edits: `shop` (plain functions), `loans` (classes, TOML, composed steps), and `rides`.
+"""The workspaces that the corpus edits: `shop` (plain functions), `loans` (classes, TOML, composed steps), and `rides`.
 
 All really run. Files are kept as text, so that no tool takes them for code of this repository.
 """

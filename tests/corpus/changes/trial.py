@@ -10,12 +10,12 @@ from tests.corpus.changes import harmless
 from tests.corpus.changes.bases import BASES
 from tests.corpus.changes.cases import Case, Place
 from tests.corpus.changes.evasions import families
-from tests.corpus.changes.labelled import around, stages
+from tests.corpus.changes.labelled import again, around, stages
 from workbench.changes import classify, judge
 from workbench.settings import load_settings
 
 EVASIONS: list[Case] = families.CASES
-LABELLED: list[Case] = [*stages.CASES, *around.CASES]
+LABELLED: list[Case] = [*stages.CASES, *around.CASES, *again.CASES]
 HARMLESS: list[Case] = harmless.CASES
 
 

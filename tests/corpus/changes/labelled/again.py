@@ -16,7 +16,9 @@ def _one(kinds: str, place: str, *texts: str, also: Edits | None = None) -> Case
     base, _, path = place.partition("/")
     path = next(prefix + path for prefix in _PREFIXES[base] if prefix + path in BASES[base])
     pairs = list(zip(texts[::2], texts[1::2], strict=True))
-    return Case(kinds.split()[0], f"{place}: {texts[1][:60]!r}", base, {**swap(base, path, *pairs), **(also or {})}, tuple(kinds.split()))
+    return Case(
+        kinds.split()[0], f"{place}: {texts[1][:60]!r}", base, {**swap(base, path, *pairs), **(also or {})}, tuple(kinds.split())
+    )
 
 
 def _files(kinds: str, base: str, *given: Edits) -> list[Case]:
@@ -125,5 +127,5 @@ CASES: list[Case] = [
     *_files("format", "rides", swap("rides", _R + "columns.py", ("\n\n\n", "\n\n\n\n")), swap("rides", _R + "linear.py", ("low, high = 0.01, 0.99", "low, high = (0.01, 0.99)")), swap("rides", _R + "cases.py", ('"rider"', "'rider'")),
             swap("rides", _R + "tables.py", ("    rows = SETUP.rows\n", "    rows = (\n        SETUP.rows\n    )\n")), swap("rides", "pipelines/late/contract.toml", ("[sources.rides]\n", "\n[sources.rides]\n"))),
     *_files("unknown", "rides", {_R + "cases.py": RIDES[_R + "cases.py"] + "class (:\n"}, {"models/late.joblib": b"\x80\x04."}, {"models/late.onnx": b"\x08\x07"}, {"scripts/go.sh": "make\n"}, {"sitecustomize.py": ""},
-            swap("rides", "settings.ini", ("seed = 5", "seed = 6")), prefixed("rides", _R + "linear.py", "import os\n\nX = os.environ\n"), {"notes/look.ipynb": SHOP["notebooks/look.ipynb"]}, {"core": b"\0\1\2"}),
+            swap("rides", "settings.ini", ("seed = 5", "seed = 6")), prefixed("rides", _R + "linear.py", "import os\n\nos.umask(0)\n"), {"notes/look.ipynb": SHOP["notebooks/look.ipynb"]}, {"core": b"\0\1\2"}),
 ]  # fmt: skip
