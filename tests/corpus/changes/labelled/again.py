@@ -22,10 +22,11 @@ def _one(kinds: str, place: str, *texts: str, also: Edits | None = None) -> Case
 
 
 def _files(kinds: str, base: str, *given: Edits) -> list[Case]:
-    return [Case(kinds.split()[0], f"{base}, files: {', '.join(edits)}", base, edits, tuple(kinds.split())) for edits in given]
+    return [
+        Case(kinds.split()[0], f"{base}, files {number}: {', '.join(edits)}", base, edits, tuple(kinds.split()))
+        for number, edits in enumerate(given, 1)
+    ]
 
-
-_CLASS = ("\n\nclass Fare(Case):", "\n\nclass Fare(Case):")
 
 CASES: list[Case] = [
     _one("split", "rides/cases.py", "% SETUP.count\n", "% (SETUP.count + 1)\n"),
