@@ -40,10 +40,10 @@ def test_from_the_queue_to_the_branch(here: Desk, capsys: pytest.CaptureFixture[
     code, out, _ = run(here, capsys, "approve", change.id, "--key", str(here.ana), "--answer", "1=two hours later", "--json")
     signed = json.loads(out)
     assert code == 0 and signed["missing"] == [] and signed["signoff"]["answers"][0]["answer"] == "two hours later"
-    code, out, _ = run(here, capsys, "apply", change.id, "--json")
-    assert code == 0 and here.repo.tree_of("main") == change.change.result
-    assert json.loads(out)["signoffs"] == [signed["signoff"]["id"]]
-    assert json.loads(run(here, capsys, "list", "--json")[1])["changes"] == []
+    # Its pipeline can't be run here: the report in the queue says that its gates passed, and nobody believes that.
+    before = here.repo.head()
+    code, _, err = run(here, capsys, "apply", change.id)
+    assert code == 1 and "gate `split` failed" in err and here.repo.head() == before
 
 
 def test_refusals_have_their_exit_codes(here: Desk, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,8 @@ equal run allows to be cleared, in `clearing.py`.
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import math
 import os
 import shutil
@@ -96,6 +98,8 @@ class Outcome:
     equal: bool = False
     why_not: str = ""
     given: Reference | None = None
+    differences: str = ""
+    """SHA-256 over everything that came out otherwise, the reasons that no risk has room for included."""
     complete: bool = True
     """False where the time was over or something outside the stages failed."""
     figures: Figures | None = None
@@ -243,7 +247,13 @@ def _compare(sides: Sides, outcome: Outcome, given: Reference, touched: bool) ->
             _unknown(outcome, error, contract)
         outcome.risks += _risks(found, noise, given.contract, sides.result, name, touched)
     outcome.equal = not found and not outcome.risks and not given.lacking
+    outcome.differences = _digest(found)
     outcome.why_not = "; ".join(given.lacking) or ("" if outcome.equal else "running it showed a difference, or did not end")
+
+
+def _digest(found: Sequence[Difference]) -> str:
+    rows = sorted((one.kind.value, one.stage, one.what, one.reason, f"{one.size:.9g}") for one in found)
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest() if rows else ""
 
 
 def _mended(sides: Sides, outcome: Outcome, broken: PipelineError, risks: Sequence[Risk]) -> Outcome:
@@ -279,6 +289,7 @@ def _mended(sides: Sides, outcome: Outcome, broken: PipelineError, risks: Sequen
         if tables is not None and any(risk.kind is RiskKind.UNKNOWN for risk in again.risks):
             continue  # the result needs the tables as they are now
         outcome.given, outcome.risks, outcome.complete, outcome.figures = given, again.risks, again.complete, again.figures
+        outcome.differences = again.differences
         break
     if not _explained(broken.stage, risks, name):
         reason = f"{outcome.why_not}; the result runs, and nothing that was read in the code says why"

@@ -98,7 +98,7 @@ def _measured(
                 RanUseCase(
                     use_case=one.use_case, equal=one.equal,
                     tables=tables_digest(one.given.tables, one.given.known) if one.given else "",
-                    compared=one.why_not, figures=one.figures,
+                    compared=one.why_not, figures=one.figures, differences=one.differences,
                 )
                 for one in outcomes
             ]  # fmt: skip

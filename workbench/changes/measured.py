@@ -7,6 +7,7 @@ what is in `judge.py`.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from typing import Literal
 
@@ -40,6 +41,8 @@ class RanUseCase(_Model):
     """How far they were compared, where that is not to the end."""
     figures: Figures | None = None
     """What can be drawn of it, for looking at; null where nothing differs, or by a version that did not draw."""
+    differences: str = ""
+    """SHA-256 over everything that came out otherwise; empty where nothing did."""
 
 
 class ClearedRisk(_Model):
@@ -90,6 +93,12 @@ class Measured(_Model):
     def same(self, other: Measured) -> bool:
         """Whether both say the same, however long it took."""
         return self.model_copy(update={"seconds": 0.0}) == other.model_copy(update={"seconds": 0.0})
+
+    @property
+    def says(self) -> str:
+        """SHA-256 over what it says of the change, whatever trees it was measured on and however long it took."""
+        about = {"base", "result", "seconds", "not_cleared"}
+        return hashlib.sha256(self.model_dump_json(exclude=about).encode()).hexdigest()
 
     @property
     def words(self) -> list[str]:

@@ -1,6 +1,7 @@
-"""`workbench review` and its headless commands `list`, `show`, `approve`, `request-changes`, `reject`, `apply`.
+"""`workbench review` and its headless commands `list`, `show`, `approve`, `request-changes`, `reject`.
 
-Parses, calls `workbench.review`, prints. Signing needs a key file that the person names; nothing here finds one by itself.
+`apply` and `rebase` are in `applying.py`. Parses, calls `workbench.review`, prints. Signing needs a key file that the
+person names; nothing here finds one by itself.
 """
 
 from __future__ import annotations
@@ -14,15 +15,15 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from workbench.changes import Measured, Risk, classify, file_diffs, measure
+from workbench.changes import Measured, Risk, file_diffs
+from workbench.cli import applying
 from workbench.cli.classify import tell_requirement, tell_risks
 from workbench.cli.console import Console, shared_options
 from workbench.errors import ExitCode, UsageError
 from workbench.policy import Decision, Requirement
 from workbench.repo import Repo
-from workbench.review import index, queue, seals, signoff
-from workbench.review.apply import apply
-from workbench.review.signoff import SignOff, Standing, Verdict
+from workbench.review import carry, index, queue, seals, signoff
+from workbench.review.signoff import MEASURED_AGAIN, SignOff, Standing, Verdict
 from workbench.settings import Settings, load_settings
 from workbench.visible import visible
 
@@ -88,6 +89,10 @@ class ShowReport(BaseModel):
     diff: list[str]
     drill: str = ""
     """That this was a drill, and what was planted; said only once somebody has decided."""
+    carried: dict[str, str] = {}
+    """Ids of sign-offs that were made on an earlier form of the change → the digest of that form."""
+    since: list[str] = []
+    """What differs since somebody signed an earlier form, in words."""
 
 
 class SignedReport(BaseModel):
@@ -100,17 +105,6 @@ class SignedReport(BaseModel):
     """What is still missing before the change may be applied."""
     drill: str = ""
     """That this was a drill, and what was planted."""
-
-
-class AppliedReport(BaseModel):
-    """The JSON of `review apply`."""
-
-    format: Literal[1] = 1
-    change: str
-    commit: str
-    ref: str
-    signoffs: list[str]
-    already: bool
 
 
 class _ActionOrId(argparse._SubParsersAction):  # type: ignore[type-arg]
@@ -129,7 +123,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(action=None)
     parser.add_argument("--key", type=Path, metavar="FILE", help="your SSH private key (default: WORKBENCH_KEY)")
     actions = parser.add_subparsers(
-        action=_ActionOrId, dest="action", metavar="ID|list|show|approve|request-changes|reject|apply",
+        action=_ActionOrId, dest="action", metavar="ID|list|show|approve|request-changes|reject|apply|rebase",
         help="nothing, or the ID of a change: the review screen",
     )  # fmt: skip
     shared = shared_options()
@@ -147,9 +141,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     one = actions.add_parser("open", help="the review screen, with this change under the cursor")
     one.add_argument("id", metavar="ID")
     one.add_argument("--key", type=Path, metavar="FILE", default=argparse.SUPPRESS, help="your SSH private key")
-    one = actions.add_parser("apply", parents=[shared], help="apply a change that the policy and people allow")
-    one.add_argument("id", metavar="ID")
-    one.add_argument("--branch", metavar="NAME", help="the branch to move (default: the settings', else the one checked out)")
+    for name, words, branch in (
+        ("apply", "apply a change that the policy and people allow", "the branch to move"),
+        ("rebase", "make a change again on top of a branch that moved", "the branch that moved"),
+    ):
+        one = actions.add_parser(name, parents=[shared], help=words)
+        one.add_argument("id", metavar="ID")
+        one.add_argument("--branch", metavar="NAME", help=f"{branch} (default: the settings', else the one checked out)")
     actions.choices = None  # type: ignore[assignment]  # the action itself checks its first word, which may be an id
 
 
@@ -164,7 +162,9 @@ def run(args: argparse.Namespace, console: Console) -> ExitCode:
         if args.action == "show":
             return _show(repo, args.id, console)
         if args.action == "apply":
-            return _apply(repo, settings, args, console)
+            return applying.apply_change(repo, settings, args, console)
+        if args.action == "rebase":
+            return applying.rebase_change(repo, settings, args, console)
         return _sign(repo, settings, args, console)
 
 
@@ -208,7 +208,7 @@ def _list(repo: Repo, settings: Settings, console: Console) -> ExitCode:
 def _show(repo: Repo, name: str, console: Console) -> ExitCode:
     queued = queue.get(repo, name)
     assessment = queue.assess(repo, queued)
-    standing = signoff.valid(repo, queued, datetime.now(UTC), assessment=assessment)
+    standing = signoff.valid(repo, queued, datetime.now(UTC), assessment=assessment, rerun=carry.recorded(assessment))
     missing = signoff.unmet(assessment.decision, standing)
     diff = _diff(repo, queued)
     drill = _drill(repo, queued)
@@ -220,7 +220,7 @@ def _show(repo: Repo, name: str, console: Console) -> ExitCode:
                 rules=assessment.decision.reasons, requires=assessment.decision.requires, missing=missing,
                 signoffs=[_shown(given) for given in (*standing.approvals, *standing.objections)],
                 invalid=[{"id": each, "why": why} for each, why in standing.invalid], evidence=queued.evidence,
-                effect=assessment.measured, diff=diff, drill=drill,
+                effect=assessment.measured, diff=diff, drill=drill, carried=standing.carried, since=standing.since,
             )
         )  # fmt: skip
         return ExitCode.OK
@@ -248,8 +248,12 @@ def _tell(
         console.data(
             f"  said  {said.verdict} by {visible(said.reviewer)} as {visible(said.role or 'reviewer')} {said.at:%Y-%m-%d %H:%M}"
         )
+        if given.id in standing.carried:
+            console.data(f"        carried over from change {standing.carried[given.id][7:19]}; {MEASURED_AGAIN}")
         for answer in said.answers:
             console.data(f"        {visible(answer.question)} — {visible(answer.answer)}")
+    for text in standing.since:
+        console.data(f"  since {visible(text, limit=600)}")
     for name, why in standing.invalid:
         console.data(f"  void  sign-off {name}: {visible(why)}")
     for text in missing:
@@ -287,7 +291,7 @@ def _sign(repo: Repo, settings: Settings, args: argparse.Namespace, console: Con
         interactive=console.interactive,
     )  # fmt: skip
     assessment = queue.assess(repo, queued)
-    standing = signoff.valid(repo, queued, datetime.now(UTC), assessment=assessment)
+    standing = signoff.valid(repo, queued, datetime.now(UTC), assessment=assessment, rerun=carry.recorded(assessment))
     missing = signoff.unmet(assessment.decision, standing)
     drill = _drill(repo, queued)
     if console.json:
@@ -320,29 +324,6 @@ def _answers(given: list[str], questions: int) -> list[str]:
             raise UsageError(f"Question {number} is answered twice.", "give one --answer for each question")
         placed[number] = answer
     return [placed.get(number, "") for number in range(1, max([questions, *placed], default=0) + 1)] if placed else []
-
-
-def _apply(repo: Repo, settings: Settings, args: argparse.Namespace, console: Console) -> ExitCode:
-    queued = queue.get(repo, args.id)
-    named = args.branch or settings.loop.branch
-    ref = (named if named.startswith("refs/heads/") else f"refs/heads/{named}") if named else repo.branch()
-    if ref is None:
-        raise UsageError("HEAD is detached, so there is no branch to apply to.", "name one with --branch")
-    assessment = queue.assess(repo, queued)
-    measured = None
-    if assessment.decision.decision == "allow":  # nobody has looked at it, so it is at least run here
-        read = classify(repo, queued.change)
-        measured = measure(settings, repo, queued.change, read, progress=lambda text: console.say(f"  … {text}"))
-    done = apply(repo, queued.digest, target_ref=ref, gates=assessment.gates, measured=measured)
-    if console.json:
-        console.model(
-            AppliedReport(change=queued.id, commit=done.commit, ref=done.ref, signoffs=list(done.signoffs), already=done.already)
-        )
-    else:
-        console.data(
-            f"{'already ' if done.already else ''}applied change {queued.id} to {visible(done.ref)} as {done.commit[:12]}"
-        )
-    return ExitCode.OK
 
 
 def _shown(given: SignOff) -> ShownSignOff:

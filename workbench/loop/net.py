@@ -10,13 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from workbench.changes import Author, Change, Classification, Measured, classify, joined
-from workbench.errors import Refusal
 from workbench.loop.context import LoopContext
 from workbench.loop.state import LoopState, Proposal
 from workbench.policy import Decision, load_policy
 from workbench.policy.rules import LEAK_GATES
 from workbench.repo import Repo
-from workbench.review import ledger, queue, signoff
+from workbench.review import ledger, queue, rebase, signoff
 from workbench.review.apply import Application
 from workbench.review.gates import EFFECT, GATES, GateEvidence, missing_gates
 
@@ -192,23 +191,5 @@ def _names(signed: Sequence[signoff.SignOff]) -> list[str]:
 
 
 def merge(repo: Repo, ours: str, base: str, theirs: str) -> str:
-    """Our tree with what changed from `base` to `theirs`, path by path.
-
-    Raises Refusal where both sides changed the same path differently.
-    """
-    mine, before, after = repo.list_tree(ours), repo.list_tree(base), repo.list_tree(theirs)
-    merged = dict(mine)
-    for path in sorted(before.keys() | after.keys()):
-        if before.get(path) == after.get(path):
-            continue
-        if mine.get(path) == after.get(path):
-            continue
-        if mine.get(path) != before.get(path):
-            raise Refusal(
-                f"The proposal and this session both changed {path}.", "rebase the proposal onto the branch and try again"
-            )
-        if path in after:
-            merged[path] = after[path]
-        else:
-            merged.pop(path, None)
-    return repo.tree_from(merged)
+    """Our tree with what changed from `base` to `theirs`, path by path; Refusal where both sides changed the same path."""
+    return rebase.merged(repo, ours, base, theirs, "The proposal and this session both changed")

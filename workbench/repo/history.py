@@ -111,6 +111,11 @@ class History(Objects):
         """Every commit id from the root to `head` along first parents, oldest first."""
         return self._ask("rev-list", "--first-parent", "--reverse", head, "--").splitlines()
 
+    def chained_trees(self, head: str) -> list[tuple[str, str]]:
+        """(commit id, tree) of every commit from the root to `head` along first parents, oldest first."""
+        said = self._ask("rev-list", "--first-parent", "--reverse", "--format=%H %T", head, "--").splitlines()
+        return [(line.split()[0], line.split()[1]) for line in said if not line.startswith("commit ")]
+
     def chained_files(self, head: str, path: str, after: str | None = None) -> list[tuple[str, tuple[str, ...], bytes | None]]:
         """(id, parents, the file at `path`) of every commit up to `head` along first parents, oldest first; not up to `after`."""
         known = [f"^{after}"] if after else []

@@ -13,7 +13,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, Self
 
-from workbench.errors import Corrupt, UsageError
+from workbench.errors import Corrupt, Refusal, UsageError
 
 ZERO = "0" * 40
 FILE, EXECUTABLE, SYMLINK, SUBMODULE, DIRECTORY = "100644", "100755", "120000", "160000", "40000"
@@ -147,7 +147,10 @@ class Objects:
             if self._database is None:
                 common = self._ask("rev-parse", "--git-common-dir")
                 self._database = LooseObjectDB(str((self.root / common).resolve() / "objects"))
-            stored = self._database.store(IStream(kind, len(content), BytesIO(content)))
+            try:
+                stored = self._database.store(IStream(kind, len(content), BytesIO(content)))
+            except OSError as error:
+                raise Refusal(f"git's objects can't be written: {error}.", "check the disk's room and permissions") from None
         return str(bin_to_hex(stored.binsha).decode())
 
     def blob(self, blob_id: str) -> bytes:

@@ -11,8 +11,8 @@ ledger says `applied`. Whoever comes next finds an unfinished (1) and brings it 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,8 +20,9 @@ from workbench.changes import Author, Change, Measured, joined
 from workbench.errors import Corrupt, Refusal, SignOffRequired
 from workbench.policy import Decision
 from workbench.repo import DIRECTORY, SUBMODULE, Difference, Entry, Identity, Repo
-from workbench.review import ledger, queue, seals, signoff
-from workbench.review.gates import GateEvidence, missing_gates, sha256
+from workbench.review import carry, ledger, queue, seals, signoff
+from workbench.review.carry import Rerun
+from workbench.review.gates import CARRIED, GateEvidence, missing_gates, sha256
 from workbench.review.ledger import Aborted, Applied, Applying
 from workbench.review.queue import Assessment, QueuedChange
 
@@ -37,6 +38,8 @@ class Application:
     change: str
     signoffs: tuple[str, ...]
     already: bool = False
+    carried: Mapping[str, str] = field(default_factory=dict)
+    """Those of the sign-offs that were made on an earlier form of the change → the digest of that form."""
 
 
 def apply(
@@ -46,7 +49,8 @@ def apply(
     """Applies the queued change `digest` (or id) to `target_ref`, if the policy and people allow it.
 
     `gates` are the results of the audit of exactly the result tree; `measured` is what the caller itself saw when it ran base
-    and result here, never what lies in the queue: its risks count, and only what it cleared can go in without people.
+    and result here, never what lies in the queue: its risks count, and only what it cleared can go in without people. Sign-offs
+    on an earlier form of the change carry over only where both are given and say the same as what was signed.
     Raises SignOffRequired where people are still asked, and Refusal for everything else that stands in the way; then nothing
     has changed. Asking again for what was applied returns it. `progress` hears `recorded`, `moved`, `followed`, `finished`,
     each after that step is on disk.
@@ -64,9 +68,7 @@ def apply(
             return _complete(repo, entry, moment, say)
     assessment, decision = _judged(repo, queued, measured)
     if decision.decision == "block":
-        raise Refusal(
-            f"Change {queued.id} is blocked: {'; '.join(decision.reasons)}", "it can't be applied by anybody; change it"
-        )
+        raise _blocked(queued, decision)
     missing = missing_gates(decision.requires.gates, gates, queued.change.result)
     if missing:
         raise Refusal(
@@ -74,8 +76,11 @@ def apply(
         )
     tip = _tip(repo, queued, target_ref)
     spent = ledger.spent(found)
-    standing = signoff.valid(repo, queued, moment, assessment=assessment, spent=spent)
+    rerun = Rerun(gates, measured) if CARRIED in queued.evidence else None
+    standing = signoff.valid(repo, queued, moment, assessment=assessment, spent=spent, rerun=rerun)
     unmet = signoff.unmet(decision, standing)
+    if rerun and decision.decision != "allow":  # the findings of the gates that ran now can ask for more than those of the queue
+        unmet = list(dict.fromkeys([*unmet, *signoff.unmet(carry.reassessed(queued, assessment, rerun).decision, standing)]))
     if unmet:
         raise _waiting(queued, unmet, standing)
     # Not earlier: whoever asks before the decision hears what is said of any change.
@@ -86,6 +91,8 @@ def apply(
         at=moment, change=queued.digest, queued=queued.commit, ref=target_ref, old=tip, signoffs=used, decision=decision.decision,
         policy_digest=decision.policy_digest, gates=gates.digest if gates else "",
         effect=sha256(measured.content) if measured else "",
+        carried={name: standing.carried[name] for name in used if name in standing.carried},
+        proof=carry.proof(queued, rerun) if rerun and standing.carried else "",
         commit=_commit(repo, queued, tip, used, ledger.head(repo), moment),
     )  # fmt: skip
     begun = ledger.append(repo, entry, unless=lambda found: _taken(found, entry))
@@ -93,6 +100,34 @@ def apply(
         raise Refusal(f"Change {queued.id} is being applied by someone else.", "look at the branch, and ask again")
     say("recorded")
     return _complete(repo, begun, moment, say)
+
+
+def before_running(repo: Repo, queued: QueuedChange, *, target_ref: str, now: datetime | None = None) -> Application | None:
+    """What `apply` would say before gates and effect were run: raises what stands in the way anyhow, and nothing runs in vain.
+
+    Returns the application where the change is in already. Nothing is decided by this; `apply` looks at everything again.
+    """
+    moment = (now or datetime.now(UTC)).astimezone(UTC)
+    recover(repo, now=moment)
+    found = ledger.entries(repo)
+    done = _applied(repo, found, queued, target_ref)
+    if done is not None or any((entry.queued, entry.ref) == (queued.commit, target_ref) for entry in ledger.unfinished(found)):
+        return done or apply(repo, queued.digest, target_ref=target_ref, gates=None, now=moment)
+    assessment = queue.assess(repo, queued)
+    if assessment.decision.decision == "block":
+        raise _blocked(queued, assessment.decision)
+    _tip(repo, queued, target_ref)
+    rerun = carry.recorded(assessment)
+    standing = signoff.valid(repo, queued, moment, assessment=assessment, spent=ledger.spent(found), rerun=rerun)
+    unmet = signoff.unmet(assessment.decision, standing)
+    if unmet:
+        raise _waiting(queued, unmet, standing)
+    _check_work_tree(repo, queued, target_ref)
+    return None
+
+
+def _blocked(queued: QueuedChange, decision: Decision) -> Refusal:
+    return Refusal(f"Change {queued.id} is blocked: {'; '.join(decision.reasons)}", "it can't be applied by anybody; change it")
 
 
 def _judged(repo: Repo, queued: QueuedChange, measured: Measured | None) -> tuple[Assessment, Decision]:
@@ -134,7 +169,7 @@ def _applied(repo: Repo, found: ledger.Entries, queued: QueuedChange, ref: str) 
             if entry.ref != ref:
                 raise Refusal(f"Change {queued.id} was applied to {entry.ref} already.", "propose it anew for another branch")
             begun = next(e for e in found if isinstance(e, Applying) and e.seq == entry.began)
-            return Application(entry.commit, ref, queued.digest, begun.signoffs, already=True)
+            return Application(entry.commit, ref, queued.digest, begun.signoffs, already=True, carried=begun.carried)
     return None
 
 
@@ -147,7 +182,7 @@ def _tip(repo: Repo, queued: QueuedChange, ref: str) -> str:
     if repo.commit_of(tip).tree != queued.change.base:
         raise Refusal(
             f"{ref} has moved on since change {queued.id} was made; its sign-offs are not about what is there now.",
-            "make the change again on top of the branch, and propose that",
+            f"`workbench review rebase {queued.id}` makes it again on top of the branch, and carries over what may be carried",
         )
     return tip
 
@@ -188,7 +223,7 @@ def _complete(repo: Repo, entry: Applying, now: datetime, say: Callable[[str], N
     say("followed")
     ledger.append(repo, Applied(**_end(entry), at=now), unless=lambda found: _ended(found, entry))
     say("finished")
-    return Application(entry.commit, entry.ref, entry.change, entry.signoffs)
+    return Application(entry.commit, entry.ref, entry.change, entry.signoffs, carried=entry.carried)
 
 
 def _end(entry: Applying) -> dict[str, Any]:

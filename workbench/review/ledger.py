@@ -49,6 +49,10 @@ class Applying(_Entry):
     """SHA-256 of the gate evidence that was looked at."""
     effect: str = ""
     """SHA-256 of what running base and result showed whoever applied it; empty where they did not run it."""
+    carried: dict[str, str] = Field(default_factory=dict)
+    """Those of the sign-offs that were made on an earlier form of the change → the digest of that form."""
+    proof: str = ""
+    """Where sign-offs carried over: SHA-256 over what gates and effect said when they were measured again."""
 
 
 class Applied(_Entry):

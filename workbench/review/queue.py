@@ -73,7 +73,7 @@ def propose(
             )
     queued = QueuedChange(
         id=change.id, digest=change.digest, change=change, classification=classification, decision=decision,
-        evidence=digests(evidence), skills=_skills(repo, change.base), use_case=use_case, session=session,
+        evidence=digests(evidence), skills=skills_of(repo, change.base), use_case=use_case, session=session,
         proposed_at=now or datetime.now(UTC),
     )  # fmt: skip
     ref = PREFIX + change.id
@@ -211,7 +211,8 @@ def author_of(repo: Repo, commit_id: str, *, agent: bool = False) -> Author:
     return Author(name=who.name, email=who.email, agent=agent)
 
 
-def _skills(repo: Repo, tree: str) -> dict[str, str]:
+def skills_of(repo: Repo, tree: str) -> dict[str, str]:
+    """Git ids of what the loop works with in a tree: the skills folder and its lock."""
     found = {name: repo.entry(tree, name) for name in ("skills", "skills.lock")}
     return {name: entry.id for name, entry in found.items() if entry is not None}
 

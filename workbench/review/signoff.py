@@ -21,13 +21,15 @@ from workbench.errors import Refusal, UsageError
 from workbench.policy import Decision, Policy, Reviewer
 from workbench.policy.reviewers import key_blob, normal
 from workbench.repo import FILE, Entry, Identity, Repo
-from workbench.review import ledger, queue, seals, sshsig
+from workbench.review import carry, ledger, queue, seals, sshsig
+from workbench.review.carry import Carry, Rerun
 from workbench.review.gates import sha256
 from workbench.review.queue import Assessment, QueuedChange
 
 PREFIX = seals.SIGNOFFS
 Verdict = Literal["approve", "request-changes", "reject"]
 _PAYLOAD, _SIGNATURE = "payload.json", "payload.json.sig"
+MEASURED_AGAIN = "gates and effect are measured again when it is applied"
 _CLOCK_SKEW = timedelta(minutes=10)
 
 
@@ -89,6 +91,10 @@ class Standing:
     """Valid `reject` and `request-changes` that their reviewer has not replaced by a later verdict."""
     invalid: list[tuple[str, str]] = field(default_factory=list)
     """(id, why) of each sign-off that doesn't count."""
+    carried: dict[str, str] = field(default_factory=dict)
+    """Ids of those that count and were made on an earlier form of the change → the digest of that form."""
+    since: list[str] = field(default_factory=list)
+    """What differs since somebody approved an earlier form, where that doesn't carry over: `what differs since ana signed: …`."""
 
 
 def sign(
@@ -225,15 +231,33 @@ def signoffs(repo: Repo, change_id: str) -> tuple[list[SignOff], list[tuple[str,
 
 
 def valid(
-    repo: Repo, queued: QueuedChange, now: datetime, *, assessment: Assessment | None = None, spent: set[str] | None = None
-) -> Standing:
-    """Judges every sign-off on `queued` at `now`; `spent` are ids that were used (default: those in the ledger)."""
+    repo: Repo, queued: QueuedChange, now: datetime, *, assessment: Assessment | None = None, spent: set[str] | None = None,
+    rerun: Rerun | None = None,
+) -> Standing:  # fmt: skip
+    """Judges every sign-off on `queued` at `now`; `spent` are ids that were used (default: those in the ledger).
+
+    Where the change is the rebase of others, theirs count as far as they carry over. That takes `rerun`: gates and effect as they
+    were measured again; without it no approval carries over. Objections to an earlier form always stand.
+    """
     assessment = assessment or queue.assess(repo, queued)
     spent = ledger.spent(ledger.entries(repo)) if spent is None else spent
     readable, invalid = signoffs(repo, queued.id)
+    given = [(signoff, _wrong(signoff, queued, assessment, now)) for signoff in readable]
+    carried: dict[str, str] = {}
+    since: list[str] = []
+    again = carry.reassessed(queued, assessment, rerun)
+    for step in carry.carries(repo, queued, again, rerun):
+        earlier, _ = signoffs(repo, step.origin.id)
+        carried |= {signoff.id: step.origin.digest for signoff in earlier}
+        for signoff in earlier:
+            theirs = _not_theirs(signoff, step.origin, again)
+            differs = [] if theirs or signoff.payload.verdict != "approve" else _differs(signoff.payload, step, again)
+            wrong = theirs or (f"it doesn't carry over from {step.origin.id}: {'; '.join(differs)}" if differs else "")
+            given.append((signoff, wrong or _out_of_time(signoff.payload, again, now)))
+            if differs:
+                since.append(f"what differs since {signoff.payload.reviewer} signed: {'; '.join(differs)}")
     latest: dict[str, SignOff] = {}
-    for signoff in readable:
-        wrong = _wrong(signoff, queued, assessment, now)
+    for signoff, wrong in sorted(given, key=lambda one: (one[0].payload.at, one[0].id)):
         if not wrong and signoff.id in spent:
             wrong = "it was used already"
         if wrong:
@@ -248,11 +272,43 @@ def valid(
         approvals=[signoff for signoff in counted if signoff.payload.verdict == "approve"],
         objections=[signoff for signoff in counted if signoff.payload.verdict != "approve"],
         invalid=invalid,
+        carried={signoff.id: carried[signoff.id] for signoff in counted if signoff.id in carried},
+        since=list(dict.fromkeys(since)),
     )
 
 
 def _wrong(signoff: SignOff, queued: QueuedChange, assessment: Assessment, now: datetime) -> str:
     """Why a sign-off doesn't count, or an empty text."""
+    said = signoff.payload
+    wrong = _not_theirs(signoff, queued, assessment)
+    stale = {
+        "the policy": said.policy != assessment.policy.digest,
+        "the risks": said.risks != assessment.classification.risk_digest,
+        "the evidence": said.evidence != queued.evidence,
+        "the skills": said.skills != queued.skills,
+    }
+    if not wrong and any(stale.values()):
+        return f"stale: {', '.join(what for what, differs in stale.items() if differs)} changed since"
+    return wrong or _out_of_time(said, assessment, now)
+
+
+def _differs(said: Payload, step: Carry, again: Assessment) -> list[str]:
+    """What keeps an approval of an earlier form of a change from carrying over to it. (An objection stays: no is no.)"""
+    return list(
+        dict.fromkeys(
+            [
+                *(["the evidence changed before the rebase"] if said.evidence != step.origin.evidence else []),
+                *(["the policy changed since"] if said.policy != again.policy.digest else []),
+                *(["the skills changed since"] if said.skills != step.skills else []),
+                *(["the risks are others"] if said.risks != again.classification.risk_digest else []),
+                *step.differs,
+            ]
+        )
+    )
+
+
+def _not_theirs(signoff: SignOff, about: QueuedChange, assessment: Assessment) -> str:
+    """Why a sign-off is not that of a reviewer in the policy on exactly these two trees, or an empty text."""
     said = signoff.payload
     try:
         blob = sshsig.verify(signoff.signature, said.canonical)
@@ -265,19 +321,16 @@ def _wrong(signoff: SignOff, queued: QueuedChange, assessment: Assessment, now: 
         return f"it says {said.reviewer}, but the key is that of {reviewer.identity}"
     if said.role and said.role not in reviewer.roles:
         return f"{reviewer.name} doesn't hold the role {said.role}"
-    if (said.change, said.base, said.result) != (queued.digest, queued.change.base, queued.change.result):
+    if (said.change, said.base, said.result) != (about.digest, about.change.base, about.change.result):
         return "it is about another change"
-    own = own_change(queued.change.author, reviewer, assessment.policy)
-    if own or said.author != queued.change.author:
+    own = own_change(about.change.author, reviewer, assessment.policy)
+    if own or said.author != about.change.author:
         return own or "it names another author"
-    stale = {
-        "the policy": said.policy != assessment.policy.digest,
-        "the risks": said.risks != assessment.classification.risk_digest,
-        "the evidence": said.evidence != queued.evidence,
-        "the skills": said.skills != queued.skills,
-    }
-    if any(stale.values()):
-        return f"stale: {', '.join(what for what, differs in stale.items() if differs)} changed since"
+    return ""
+
+
+def _out_of_time(said: Payload, assessment: Assessment, now: datetime) -> str:
+    """Why a sign-off doesn't hold now, or doesn't answer what is asked; or an empty text."""
     if now > min(said.expires, said.at + assessment.decision.expires):
         return f"it expired at {min(said.expires, said.at + assessment.decision.expires):%Y-%m-%d %H:%M} UTC"
     if said.at > now + _CLOCK_SKEW:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -20,9 +22,10 @@ from workbench.errors import Corrupt, UsageError
 from workbench.policy import Decision, Policy, load_policy
 from workbench.policy.reviewers import normal
 from workbench.repo import Commit, Repo
-from workbench.review import ledger, queue, seals, signoff
+from workbench.review import carry, ledger, queue, seals, signoff
 from workbench.review.apply import CHANGE_TRAILER, LEDGER_TRAILER
-from workbench.review.gates import missing_gates
+from workbench.review.carry import Rerun
+from workbench.review.gates import CARRIED, missing_gates
 from workbench.review.ledger import Applying
 from workbench.settings import Settings
 
@@ -45,6 +48,8 @@ class Step(BaseModel):
     reviewers: list[str] = []
     effect: str = ""
     """What running it came to, in words; empty where it wasn't run."""
+    carried: dict[str, str] = {}
+    """Those of the sign-offs that were made on an earlier form of the change, before a rebase → the digest of that form."""
 
 
 class VerifyReport(BaseModel):
@@ -73,7 +78,7 @@ def verify(
         raise UsageError(
             f"`{head_revision}` was not made on top of `{base_revision}`.", "rebase it, or give the commit it started from"
         )
-    check = _Check(repo, moment, settings, timeout, progress)
+    check = _Check(repo, moment, head, settings, timeout, progress)
     commits = [repo.commit_of(commit_id) for commit_id in repo.first_parents(base, head)]
     if commits and commits[0].parents[:1] != (base,):  # `base` came in by a merge: only the sum can be told apart
         steps = [check.step(repo.commit_of(base), commits[-1])]
@@ -86,10 +91,17 @@ def verify(
 
 class _Check:
     def __init__(
-        self, repo: Repo, now: datetime, settings: Settings | None, timeout: float, progress: Callable[[str], None] | None
+        self,
+        repo: Repo,
+        now: datetime,
+        branch: str,
+        settings: Settings | None,
+        timeout: float,
+        progress: Callable[[str], None] | None,
     ) -> None:
         self.repo = repo
         self.now = now
+        self.branch = branch
         self.settings, self.timeout, self.progress = settings, timeout, progress
         self.entries = ledger.entries(repo)
         self.begun = {entry.commit: entry for entry in self.entries if isinstance(entry, Applying)}
@@ -175,7 +187,9 @@ class _Check:
     def _signed(self, about: dict[str, Any], change: Change, decision: Decision, after: Commit) -> Step:
         ref = queue.PREFIX + change.id
         if ref not in self.repo.refs(ref):
-            return Step.model_validate({**about, "status": "unsigned", "why": f"nobody signed it; {_FETCH}"})
+            return Step.model_validate(
+                {**about, "status": "unsigned", "why": f"nobody signed it{self._hint(change, after)}; {_FETCH}"}
+            )
         queued = queue.get(self.repo, change.id)
         begun = self.begun.get(after.id)
         if begun is not None:  # as it was when it was applied, not as the queue stands today
@@ -184,11 +198,14 @@ class _Check:
             return Step.model_validate({**about, "status": "unsigned", "why": f"{seals.WHY}; take it out of the branch"})
         at = begun.at if begun else self.now
         assessment = queue.assess(self.repo, queued)
-        elsewhere = ledger.spent([entry for entry in self.entries if entry.commit != after.id])
-        standing = signoff.valid(self.repo, queued, at, assessment=assessment, spent=elsewhere | self.used)
+        spent = self._spent(change, after) | self.used
+        rerun = self._rerun(queued, assessment, begun)
+        standing = signoff.valid(self.repo, queued, at, assessment=assessment, spent=spent, rerun=rerun)
         people = {normal(after.author.email), normal(after.committer.email)}
         approvals = [given for given in standing.approvals if normal(given.payload.reviewer) not in people]
         missing = signoff.unmet(assessment.decision, signoff.Standing(approvals, standing.objections))
+        again = carry.reassessed(queued, assessment, rerun)
+        missing += signoff.unmet(again.decision, signoff.Standing(approvals))
         missing += signoff.unmet(decision, signoff.Standing(approvals))
         missing += missing_gates(assessment.decision.requires.gates, assessment.gates, change.result)
         if missing:
@@ -197,20 +214,68 @@ class _Check:
         names = [given.id for given in approvals]
         self.used |= set(names)
         reviewers = [given.payload.reviewer for given in approvals]
-        why = f"signed by {', '.join(reviewers)}"
-        return Step.model_validate({**about, "status": "signed", "why": why, "signoffs": names, "reviewers": reviewers})
+        carried = {name: standing.carried[name] for name in names if name in standing.carried}
+        origins = ", ".join(dict.fromkeys(digest[7:19] for digest in carried.values()))
+        why = f"signed by {', '.join(reviewers)}" + (f"; carried over from change {origins} before a rebase" if carried else "")
+        said = {"status": "signed", "why": why, "signoffs": names, "reviewers": reviewers, "carried": carried}
+        return Step.model_validate({**about, **said})
+
+    def _rerun(self, queued: queue.QueuedChange, assessment: queue.Assessment, begun: Applying | None) -> Rerun | None:
+        """What was measured again of a rebased change: as the ledger has it of whoever applied it; here, too, where asked."""
+        if CARRIED not in queued.evidence or begun is None or not begun.proof:
+            return None
+        recorded = carry.recorded(assessment)
+        if carry.proof(queued, recorded) != begun.proof:
+            return None
+        if self.settings is None:
+            return recorded
+        return replace(recorded, measured=self._run(queued.change, assessment.classification))
+
+    def _spent(self, change: Change, after: Commit) -> set[str]:
+        """Sign-offs that were used elsewhere than for this commit.
+
+        Applied to another branch and squashed or picked from there, it is the same step of trees: that is the same use, once on
+        this branch. A step that is taken back and done again is not.
+        """
+        others = [entry for entry in self.entries if entry.commit != after.id]
+        same = {entry.commit for entry in others if isinstance(entry, Applying) and entry.change == change.digest}
+        if same and not any(self.repo.is_ancestor(commit, self.branch) for commit in same) and self._once(change):
+            others = [entry for entry in others if entry.commit not in same]
+        return ledger.spent(others)
+
+    def _once(self, change: Change) -> bool:
+        """Whether the branch goes from the change's base to its result at one place only."""
+        trees = [tree for _, tree in self.repo.chained_trees(self.branch)]
+        return sum(pair == (change.base, change.result) for pair in pairwise(trees)) == 1
+
+    def _hint(self, change: Change, after: Commit) -> str:
+        """What a person may want to know of a step that nobody signed."""
+        known = {entry.change for entry in self.entries if isinstance(entry, Applying)}
+        back = change.model_copy(update={"base": change.result, "result": change.base})
+        if back.digest in known:
+            return f" (it takes change {back.id} back, which is a change of its own: propose and sign it)"
+        named = _trailers(after).get(CHANGE_TRAILER, "")
+        if named in known and named != change.digest:
+            return f" (it brings change {named[7:19]} to another base: `workbench review rebase {named[7:19]}`)"
+        return ""
 
     def ledger_of(self, commit: Commit) -> None:
         """A commit that says it was applied here has to be in the ledger, and the ledger it saw has to be part of this one."""
-        trailers = dict(re.findall(r"^([A-Za-z-]+): (.+)$", commit.message.rpartition("\n\n")[2], re.MULTILINE))
+        trailers = _trailers(commit)
         if CHANGE_TRAILER not in trailers or LEDGER_TRAILER not in trailers:
             return
         seen = trailers[LEDGER_TRAILER]
         kept = seen == "none" or (self.head is not None and self.repo.is_ancestor(seen, self.head))
-        if commit.id not in self.begun or not kept:
+        # Picked or squashed from a branch it was applied to, a commit keeps its words and gets another id.
+        copied = any(entry.change == trailers[CHANGE_TRAILER] for entry in self.begun.values())
+        if not kept or not (commit.id in self.begun or copied):
             raise Corrupt(
                 f"The ledger doesn't hold what commit {commit.id[:12]} says of it: entries are missing or were rewritten.", _FETCH
             )
+
+
+def _trailers(commit: Commit) -> dict[str, str]:
+    return dict(re.findall(r"^([A-Za-z-]+): (.+)$", commit.message.rpartition("\n\n")[2], re.MULTILINE))
 
 
 def _place(risk: Risk) -> tuple[str, str, str | None]:
