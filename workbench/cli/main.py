@@ -33,6 +33,7 @@ COMMANDS = {
     "verify": "every risky change between two revisions carries a valid sign-off, else exit 3",
     "drill": "plant known leaks and measure whether the reviewer catches them",
     "replay": "look at, or re-verify, a recorded session",
+    "session": "the sessions there are; pause, direct, take over or hand back one",
     "skill": "list, run, test or validate the versioned skills",
     "serve": "answer prediction requests with the champion",
     "promote": "move a model version to an alias",

@@ -5,13 +5,20 @@ from __future__ import annotations
 import argparse
 import os
 import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
 from workbench.cli.console import Console
 from workbench.errors import ExitCode, UsageError
-from workbench.settings import load_settings
+from workbench.settings import Settings, load_settings
 from workbench.visible import visible
+
+if TYPE_CHECKING:
+    from workbench.loop.control import Instruction
+    from workbench.loop.session import SessionResult
 
 _SECRET_NAME = re.compile(r"(SECRET|TOKEN|PASSWORD|PASSWD|API_?KEY|CREDENTIAL|PRIVATE)", re.IGNORECASE)
 
@@ -28,6 +35,8 @@ class RunReport(BaseModel):
     version: str | None
     question: str | None = None
     """What the driver asks a person, where the session waits for that."""
+    place: str | None = None
+    """Where a person edits who has taken a step over."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,10 +46,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--driver", help="who decides the next step: playbook (default)")
     parser.add_argument("--propose", metavar="REV", action="append", default=[], help="take in what REV changed since the branch")
     parser.add_argument("--resume", metavar="SESSION", help="go on with a session that waits for a person or was killed")
-    parser.add_argument(
-        "--direction", metavar="TEXT", action="append", default=[],
-        help="with --resume: what you tell the driver, or your answer to its question",
-    )  # fmt: skip
+    for flags, text in (
+        (("--direct", "--direction"), "with --resume: what you tell the driver, such as `try without weather`"),
+        (("--answer",), "with --resume: your answer to the driver's question"),
+    ):
+        parser.add_argument(*flags, metavar="TEXT", action="append", default=[], help=text)
+    parser.add_argument("--take-over", action="store_true", help="with --resume: edit the step in a directory of your own")
+    parser.add_argument("--hand-back", action="store_true", help="with --resume: what you edited becomes a change by you")
     parser.add_argument("--headless", action="store_true", help="never ask: queue what needs a person and exit 3")
     parser.add_argument("--unsafe-no-sandbox", action="store_true", help="run stage code unconfined; recorded in the session")
 
@@ -52,41 +64,104 @@ def run(args: argparse.Namespace, console: Console) -> ExitCode:
     settings = load_settings(args.directory, unsafe_no_sandbox=args.unsafe_no_sandbox)
     if (args.use_case is None) == (args.resume is None):
         raise UsageError("Give either a use case or --resume SESSION.", "`workbench run departures`, for instance")
-    if args.direction and not args.resume:
-        raise UsageError("--direction is for a session that waits.", "give it with --resume SESSION; a new one takes --goal TEXT")
-    secrets = secrets_of(dict(os.environ))
-
-    def say(text: str) -> None:
-        console.say(f"  {visible(text)}")
-
+    if not args.resume and (args.direct or args.answer or args.take_over or args.hand_back):
+        hint = "give it with --resume SESSION; a new one takes --goal TEXT"
+        raise UsageError("That is for a session that is there already.", hint)
     if args.resume:
-        result = session.resume(settings, args.resume, directions=args.direction, secrets=secrets, say=say)
+        result = resumed(settings, args.resume, _wanted(settings, args), console)
     else:
-        result = session.start(
-            settings, args.use_case, goal=args.goal, driver=args.driver, proposals=args.propose, secrets=secrets, say=say
-        )
+        say = _say(console)
+        with _interruptible(console):
+            result = session.start(
+                settings, args.use_case, goal=args.goal, driver=args.driver, proposals=args.propose,
+                secrets=secrets_of(dict(os.environ)), say=say,
+            )  # fmt: skip
     while result.change is not None and result.outcome == "waiting" and console.interactive and not args.headless:
         from workbench.tui.app import run_review
 
         run_review(settings, select=result.change, color=console.color)
-        answered = session.resume(settings, result.session, secrets=secrets, say=say)
+        answered = resumed(settings, result.session, (), console)
         if answered.outcome == "waiting":
             break
         result = answered
+    return told(result, console)
+
+
+def _wanted(settings: Settings, args: argparse.Namespace) -> list[Instruction]:
+    """What the flags ask of the session, in the order in which it makes sense."""
+    from workbench.cli.identity import person
+    from workbench.loop import handover
+    from workbench.loop.control import instruction
+    from workbench.sessions.reader import find_session, read_session
+
+    if not (args.direct or args.answer or args.take_over or args.hand_back):
+        return []
+    who = person(settings)
+    if args.hand_back:
+        # On disk before anything else, as what is in the directory now.
+        handover.hand_back(settings, read_session(find_session(settings.root, settings.state, args.resume)), who)
+    given = [instruction("direct", text, person=who) for text in args.direct]
+    given += [instruction("answer", text, person=who) for text in args.answer]
+    return given + ([instruction("take-over", person=who)] if args.take_over else [])
+
+
+def resumed(settings: Settings, wanted: str, instructions: Sequence[Instruction], console: Console) -> SessionResult:
+    """Goes on with a session, saying what it does."""
+    from workbench.loop import session
+
+    secrets = secrets_of(dict(os.environ))
+    with _interruptible(console):
+        return session.resume(settings, wanted, instructions=instructions, secrets=secrets, say=_say(console))
+
+
+def _say(console: Console) -> Callable[[str], None]:
+    return lambda text: console.say(f"  {visible(text)}")
+
+
+@contextmanager
+def _interruptible(console: Console) -> Iterator[None]:
+    from workbench.loop.session import Interrupted
+
+    try:
+        yield
+    except Interrupted as stop:
+        console.warn(f"  the session is kept; go on with: workbench run --resume {stop.session}")
+        raise
+
+
+def told(result: SessionResult, console: Console) -> ExitCode:
+    """Says how the session stands and what is next."""
     if console.json:
         report = RunReport(
             session=result.session, directory=str(result.directory), outcome=result.outcome, reason=result.reason,
             change=result.change, version=result.version, question=result.question,
+            place=str(result.place) if result.place else None,
         )  # fmt: skip
         console.model(report)
     else:
         console.data(visible(f"{result.session}: {result.words}" + (f": {result.reason}" if result.reason else "")))
-    if result.question is not None:
-        console.say(f"  next: workbench run --resume {result.session} --direction 'your answer'")
-    elif result.outcome == "waiting":
-        console.say(f"  next: workbench review show {result.change}, then workbench review approve {result.change} --key KEY")
-        console.say(f"  then: workbench run --resume {result.session}")
+    for line in next_steps(result):
+        console.say(f"  {visible(line)}")
     return result.code
+
+
+def next_steps(result: SessionResult) -> list[str]:
+    """What a person can do about a session that doesn't go on by itself."""
+    again = f"workbench run --resume {result.session}"
+    if result.place is not None:
+        return [f"edit in {result.place}", f"then: {again} --hand-back"]
+    if result.outcome == "paused":
+        return [f"next: {again}"]
+    if result.question is not None:
+        return [f"next: {again} --answer 'your answer'"]
+    if result.outcome == "waiting":
+        return [
+            f"next: workbench review show {result.change}, then workbench review approve {result.change} --key KEY",
+            f"then: {again}",
+        ]
+    if result.outcome in ("no-cure", "stuck"):
+        return [f"next: {again} --direct 'what to try', or --take-over to repair it yourself"]
+    return []
 
 
 def secrets_of(environment: dict[str, str]) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any
 from workbench.changes import Author, Change, Classification, Measured, file_diffs, measure
 from workbench.errors import WorkbenchError
 from workbench.loop import looks, trees
+from workbench.loop.control import Inbox
 from workbench.loop.drivers import Driver
 from workbench.repo import Identity, Repo
 from workbench.review.apply import Application, apply
@@ -41,6 +42,14 @@ class LoopContext:
     """Gets a model's words piece by piece as they arrive; untrusted, and recorded whole once they are there."""
     clock: Callable[[], datetime] = utc_now
     """What time it is for whoever judges sign-offs: a replay judges them as of when they were given."""
+
+    entered: Callable[[str, int], None] = field(default=lambda node, step: None)
+    """Gets each node as it begins, and the step it is."""
+
+    @property
+    def inbox(self) -> Inbox:
+        """Where people's instructions to this session wait."""
+        return Inbox(self.settings.state, self.session_id)
 
     @property
     def session_id(self) -> str:

@@ -5,7 +5,9 @@
       │                                │        └▶ improve ▶ build, or deploy
       └─failed─▶ diagnose ▶ fix ▶ build ◀─failed┘
 
-Where the driver has a question, `fix` and `improve` lead to `listen`, which waits for a person and leads back.
+Where the driver has a question, `fix` and `improve` lead to `listen`, which waits for a person. A node whose turn it is gives
+way to `attend` where a person's instruction waits: that hears it, and leads back to the node, to `listen`, or to a node that
+waits because the loop is `paused`, a step was `taken` over, or the loop knows no further (`helpless`).
 
 The graph is orchestration and not a boundary: whoever jumps into `land` or `deploy`, or resumes twice, finds functions
 there that verify for themselves.
@@ -16,7 +18,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -28,7 +30,8 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, interrupt
 
-from workbench.loop import looks, nodes
+from workbench.loop import looks, nodes, steering
+from workbench.loop.control import HELPLESS
 from workbench.loop.looks import LooksSpent
 from workbench.loop.state import LoopState
 
@@ -55,15 +58,11 @@ class Loop:
         """Runs from the beginning until it ends or waits for a person; returns the state it stopped in."""
         return self._invoke(state)
 
-    def resume(self, directions: Sequence[str] = ()) -> LoopState:
-        """Goes on where the session stopped: after a kill at the node it was in, after a question by looking again.
-
-        `directions` are what the person says now; they reach the state where the session stands at a person.
-        """
+    def resume(self) -> LoopState:
+        """Goes on where the session stopped: after a kill at the node it was in, else by looking again."""
         snapshot = self._graph.get_state(self._config)
         if snapshot.interrupts:
-            answer = {"directions": list(directions)} if directions else "look"
-            return self._invoke(Command(resume={snapshot.interrupts[0].id: answer}))
+            return self._invoke(Command(resume={snapshot.interrupts[0].id: "look"}))
         return self._invoke(None) if snapshot.next else self.state()
 
     def state(self) -> LoopState:
@@ -84,48 +83,40 @@ def _graph(ctx: LoopContext) -> Any:
     graph: Any = StateGraph(LoopState)
     for name, node in nodes.NODES.items():
         graph.add_node(name, _counted(ctx, name, node))
-    graph.add_node("hear", _hear)
-    graph.add_node("listen", _listen)
+    for name, says in _WAITS.items():
+        graph.add_node(name, _waiting(says))
+    graph.add_node("attend", lambda state: steering.attend(ctx, state))
     graph.add_edge(START, "build")
-    graph.add_conditional_edges("build", _unless_over(_after_build), ["diagnose", "settle", END])
-    graph.add_conditional_edges(
-        "settle", _unless_over(_settled(bool(ctx.writer.header.goal))), ["propose", "gate", "improve", "deploy", "ask", END]
-    )
-    graph.add_conditional_edges("propose", _unless_over(lambda state: "build"), ["build", END])
-    graph.add_conditional_edges("gate", _unless_over(_after_gate), ["diagnose", "settle", END])
-    graph.add_conditional_edges("diagnose", _unless_over(lambda state: "fix"), ["fix", END])
-    graph.add_conditional_edges("fix", _unless_over(_after_fix), ["build", "fix", "listen", END])
-    graph.add_conditional_edges("improve", _unless_over(_after_improve), ["build", "deploy", "listen", END])
-    graph.add_conditional_edges("listen", _after_listen, ["listen", "fix", "improve"])
-    graph.add_conditional_edges("ask", _unless_over(lambda state: "hear"), ["hear", END])
+    routes = {**_ROUTES, "settle": _settled(bool(ctx.writer.header.goal))}
+    for name, route in routes.items():
+        graph.add_conditional_edges(name, _unless_over(route), [*nodes.NODES, "hear", "listen", "attend", "helpless", END])
     graph.add_edge("hear", "land")
-    graph.add_conditional_edges("land", _unless_over(_after_land), ["hear", "build", END])
-    graph.add_edge("deploy", END)
+    for name in ("listen", "paused", "taken", "helpless"):
+        graph.add_edge(name, "attend")
+    graph.add_conditional_edges("attend", steering.next_node, {name: name for name in (*nodes.NODES, *_WAITS)} | {"end": END})
     return graph
 
 
-def _hear(state: LoopState) -> LoopState:
-    # The answer itself carries nothing: `land` looks at what is signed. One question a node, and nothing else in it.
-    return _directed(state, interrupt({"change": state["queued"]}))
+def _waiting(says: Callable[[LoopState], object]) -> Callable[[LoopState], LoopState]:
+    # An answer carries nothing: `land` looks at what is signed, `attend` at what a person said. One question a node, and
+    # nothing else in it.
+    def wait(state: LoopState) -> LoopState:
+        interrupt(says(state))
+        return {}
 
-
-def _listen(state: LoopState) -> LoopState:
-    changed = _directed(state, interrupt({"question": state["question"]}))
-    return {**changed, "question": None} if changed else {}
-
-
-def _directed(state: LoopState, answer: object) -> LoopState:
-    said = [str(text) for text in answer.get("directions", [])] if isinstance(answer, dict) else []
-    return {"directions": [*state.get("directions", []), *said]} if said else {}
+    return wait
 
 
 def _counted(ctx: LoopContext, name: str, node: nodes.Node) -> Callable[[LoopState], LoopState]:
     def run(state: LoopState) -> LoopState:
+        if ctx.inbox:
+            return {"turn": name}
         step = state.get("step", 0) + 1
+        ctx.entered(name, step)
         spent = ctx.budget_spent(step, state.get("seconds", 0.0))
         if spent:
             ctx.record("budget", step=step, node=name, spent=spent)
-            return {"outcome": "budget", "reason": spent}
+            return {"outcome": "budget", "reason": spent, "turn": None}
         begin = time.monotonic()
         try:
             changed = node(ctx, {**state, "step": step})
@@ -133,13 +124,19 @@ def _counted(ctx: LoopContext, name: str, node: nodes.Node) -> Callable[[LoopSta
             ctx.record("budget", step=step, node=name, spent=stop.message, limits={"test_touches": looks.limit(ctx)[0]})
             ctx.say(f"stopped: {stop.message} {stop.hint}")
             changed = {"outcome": "budget", "reason": f"{stop.message} {stop.hint}"}
-        return {**changed, "step": step, "seconds": state.get("seconds", 0.0) + time.monotonic() - begin}
+        return {**changed, "turn": None, "step": step, "seconds": state.get("seconds", 0.0) + time.monotonic() - begin}
 
     return run
 
 
 def _unless_over(route: Callable[[LoopState], str]) -> Callable[[LoopState], str]:
-    return lambda state: END if state.get("outcome") else route(state)
+    def next_node(state: LoopState) -> str:
+        outcome = state.get("outcome")
+        if outcome:
+            return "helpless" if outcome in HELPLESS else END
+        return "attend" if state.get("turn") else route(state)
+
+    return next_node
 
 
 def _after_build(state: LoopState) -> str:
@@ -167,13 +164,8 @@ def _after_gate(state: LoopState) -> str:
 def _after_improve(state: LoopState) -> str:
     if state.get("question"):
         return "listen"
-    return "build" if state["tree"] != state["landed"] else "deploy"
-
-
-def _after_listen(state: LoopState) -> str:
-    if state.get("question"):
-        return "listen"
-    return "fix" if state.get("failure") else "improve"
+    # Where it proposed nothing new, what was known of the tree still holds.
+    return "settle" if state.get("report") else "build"
 
 
 def _after_fix(state: LoopState) -> str:
@@ -186,3 +178,24 @@ def _after_fix(state: LoopState) -> str:
 
 def _after_land(state: LoopState) -> str:
     return "hear" if state.get("queued") else "build"
+
+
+_ROUTES: dict[str, Callable[[LoopState], str]] = {
+    "build": _after_build,
+    "propose": lambda state: "build",
+    "gate": _after_gate,
+    "diagnose": lambda state: "fix",
+    "fix": _after_fix,
+    "improve": _after_improve,
+    "ask": lambda state: "hear",
+    "land": _after_land,
+    "deploy": lambda state: END,
+}
+_WAITS: dict[str, Callable[[LoopState], object]] = {
+    "hear": lambda state: {"change": state["queued"]},
+    "listen": lambda state: {"question": state["question"]},
+    "paused": lambda state: {"paused": True},
+    "taken": lambda state: {"taken": state["taken"]},
+    "helpless": lambda state: {"reason": state["reason"]},
+}
+"""Nodes in which the session waits for a person, and what each says."""

@@ -57,7 +57,7 @@ def judge(ctx: LoopContext, state: LoopState, *, for_a_person: bool = False) -> 
     change = Change(
         base=state["landed"],
         result=state["tree"],
-        author=author_of(state.get("authors", []), ctx.agent),
+        author=author_of(state.get("authors", []), ctx.agent, repaired=bool(state.get("summaries"))),
         title=(titles[0] if len(titles) == 1 else f"{ctx.use_case}: {len(titles)} steps of session {ctx.session_id}"),
         words="\n".join(f"- {title}" for title in titles),
     )
@@ -84,11 +84,16 @@ def _run(ctx: LoopContext, state: LoopState, change: Change, found: Classificati
     return measured
 
 
-def author_of(proposals: Sequence[Proposal], agent: Author) -> Author:
-    """Who wrote the net change: the agent, or whoever made the proposal it took in, who may then not sign it."""
+def author_of(proposals: Sequence[Proposal], agent: Author, *, repaired: bool = False) -> Author:
+    """Who wrote the net change: the agent, or whoever's proposal or edit is in it, who may then not sign it.
+
+    It counts as a person's own only where all of it is known to be: with a repair of the agent's in it, it is an agent's, too.
+    """
     if not proposals:
         return agent
-    return Author(name=proposals[-1]["name"], email=proposals[-1]["email"], agent=True)
+    last = proposals[-1]
+    by_agent = repaired or any(proposal.get("agent", True) for proposal in proposals)
+    return Author(name=last["name"], email=last["email"], agent=by_agent, key=last.get("key", ""))
 
 
 def record_judgement(ctx: LoopContext, state: LoopState, node: str, judged: Judged) -> None:

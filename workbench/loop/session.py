@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from workbench import __version__
 from workbench.errors import ExitCode, Refusal, UsageError
+from workbench.loop import control, steering
 from workbench.loop.context import LoopContext
+from workbench.loop.control import Instruction, instruction
 from workbench.loop.drivers import load_driver
 from workbench.loop.state import LoopState, Proposal
 from workbench.repo import Repo
 from workbench.sessions.events import SessionHeader, SkillVersion
 from workbench.sessions.reader import find_session, read_session
 from workbench.sessions.writer import SessionWriter
-from workbench.settings import Settings
+from workbench.settings import STATE, Settings
 from workbench.skills import lock
 
 PLACE = "sessions"
@@ -32,7 +36,22 @@ _WORDS = {
     "budget": "budget spent",
     "failed": "failed",
     "blocked": "blocked by policy",
+    "paused": "paused",
+    "taken-over": "taken over by a person",
+    "abandoned": "ended by a person",
 }
+
+
+class Interrupted(KeyboardInterrupt):
+    """Somebody pressed ^C; the session can be resumed."""
+
+    def __init__(self, session: str) -> None:
+        super().__init__(session)
+        self.session = session
+
+
+Entered = Callable[[Path, str, int], None]
+"""Gets the session's directory, the node that begins, and which step it is; "start" and 0 as the session begins or goes on."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +66,15 @@ class SessionResult:
     version: str | None
     question: str | None = None
     """What the driver asks a person, where the session waits for that."""
+    place: Path | None = None
+    """Where a person edits who has taken a step over."""
 
     @property
     def code(self) -> ExitCode:
         """0 released, 3 waiting for a person, 1 for everything that is a no."""
-        return {"released": ExitCode.OK, "waiting": ExitCode.WAITING}.get(self.outcome, ExitCode.FINDINGS)
+        if self.outcome in control.WAITS:
+            return ExitCode.WAITING
+        return ExitCode.OK if self.outcome == "released" else ExitCode.FINDINGS
 
     @property
     def words(self) -> str:
@@ -69,6 +92,7 @@ def start(
     secrets: Sequence[str] = (),
     say: Callable[[str], None] = lambda text: None,
     words: Callable[[str], None] = lambda text: None,
+    entered: Entered = lambda directory, node, step: None,
 ) -> SessionResult:
     """Runs a new session until it ends or waits for a person.
 
@@ -102,23 +126,26 @@ def start(
     if len({proposal["email"] for proposal in taken}) > 1:
         # A change has one author, who can't sign it: with several, all but one could.
         raise UsageError("The proposals are by different authors.", "take them in one after the other, each in its own session")
-    writer = SessionWriter.create(settings.root / PLACE / header.id, header, secrets=secrets)
-    ctx = LoopContext(settings, repo, writer, decide, use_case, target, say, words)
-    limits = settings.loop.model_dump(include={"max_steps", "wall_seconds", "max_tokens", "max_cost"})
-    ctx.record(
-        "started",
-        goal=goal,
-        driver=chosen,
-        base=base,
-        tree=tree,
-        use_case=use_case,
-        budgets=limits,
-        unsafe_no_sandbox=settings.unsafe_no_sandbox,
-    )
-    say(f"session {header.id} on {target.removeprefix('refs/heads/')} at {base[:12]}")
-    if settings.unsafe_no_sandbox:
-        say("WARNING: stage code runs without a sandbox, as you asked; the session records it")
-    return drive(ctx, {"step": 0, "seconds": 0.0, "tree": tree, "landed": tree, "proposals": taken})
+    with _named(header.id), SessionWriter.create(settings.root / PLACE / header.id, header, secrets=secrets) as writer:
+        ctx = LoopContext(
+            settings, repo, writer, decide, use_case, target, say, words, entered=partial(entered, writer.directory)
+        )
+        limits = settings.loop.model_dump(include={"max_steps", "wall_seconds", "max_tokens", "max_cost"})
+        ctx.record(
+            "started",
+            goal=goal,
+            driver=chosen,
+            base=base,
+            tree=tree,
+            use_case=use_case,
+            budgets=limits,
+            unsafe_no_sandbox=settings.unsafe_no_sandbox,
+        )
+        ctx.entered("start", 0)
+        say(f"session {header.id} on {target.removeprefix('refs/heads/')} at {base[:12]}")
+        if settings.unsafe_no_sandbox:
+            say("WARNING: stage code runs without a sandbox, as you asked; the session records it")
+        return drive(ctx, {"step": 0, "seconds": 0.0, "tree": tree, "landed": tree, "proposals": taken})
 
 
 def resume(
@@ -126,55 +153,98 @@ def resume(
     wanted: str,
     *,
     directions: Sequence[str] = (),
+    instructions: Sequence[Instruction] = (),
     secrets: Sequence[str] = (),
     say: Callable[[str], None] = lambda text: None,
     words: Callable[[str], None] = lambda text: None,
+    entered: Entered = lambda directory, node, step: None,
 ) -> SessionResult:
-    """Goes on with a session that waits for a person or was killed. UsageError where there is none or it has ended.
+    """Goes on with a session that waits for a person, was paused or was killed.
 
-    `directions` are what the person tells the driver; also the answer to its question.
+    `directions` are what the person tells the driver, also the answer to its question; `instructions` are whatever else they
+    want of the loop. Raises UsageError where there is no such session or it has ended, Refusal while another process runs it.
     """
     directory = find_session(settings.root, settings.state, wanted)
-    session = read_session(directory)
-    repo = Repo.open(settings.root)
-    ending = session.outcome
-    if ending is not None and ending != "waiting":
-        raise UsageError(
-            f"The session {session.header.id} has ended: {_WORDS.get(ending, ending)}.", "start a new one with `workbench run`"
-        )
-    decide = load_driver(session.header.driver, settings)
-    writer = SessionWriter.resume(directory, secrets=secrets)
-    ctx = LoopContext(settings, repo, writer, decide, session.header.use_case, _target(settings, repo), say, words)
-    ctx.record("resumed", reason="looking for a decision" if ending == "waiting" else "after a stop")
-    for text in directions:
-        ctx.record("message", by="person", text=text)
-    say(f"session {session.header.id} goes on")
-    first = session.header.base
-    tree = repo.tree_of(first)
-    return drive(ctx, {"step": 0, "seconds": 0.0, "tree": tree, "landed": tree, "proposals": []}, directions, again=True)
+    given = [*(instruction("answer", text) for text in directions), *instructions]
+    # First the lock: what the session is like is only known for certain under it.
+    with _named(directory.name), SessionWriter.resume(directory, secrets=secrets) as writer:
+        ending = read_session(directory).outcome
+        decide = load_driver(writer.header.driver, settings)
+        repo = Repo.open(settings.root)
+        ctx = LoopContext(
+            settings, repo, writer, decide, writer.header.use_case, _target(settings, repo), say, words,
+            entered=partial(entered, directory),
+        )  # fmt: skip
+        _refuse_over(ctx, ending, given)
+        for each in given:
+            ctx.inbox.post(each)
+        if ending == control.PAUSED and not any(each.act == "pause" for each in given):
+            ctx.inbox.post(instruction("go-on"))
+        ctx.record("resumed", reason="looking for a decision" if ending == "waiting" else "after a stop")
+        ctx.entered("start", 0)
+        say(f"session {ctx.session_id} goes on")
+        tree = repo.tree_of(writer.header.base)
+        return drive(ctx, {"step": 0, "seconds": 0.0, "tree": tree, "landed": tree, "proposals": []}, again=True)
 
 
-def drive(ctx: LoopContext, state: LoopState, directions: Sequence[str] = (), *, again: bool = False) -> SessionResult:
-    """Lets a session that is on record run (or, with `again`, go on) until it ends or waits, and writes how it stands."""
+@contextmanager
+def _named(session: str) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted(session) from None
+
+
+def _refuse_over(ctx: LoopContext, ending: str | None, given: Sequence[Instruction]) -> None:
+    if ending is None or ending in control.WAITS:
+        return
+    message = f"The session {ctx.session_id} has ended: {_WORDS.get(ending, ending)}."
+    if ending not in control.HELPLESS:
+        raise UsageError(message, "start a new one with `workbench run`")
+    if not given and not ctx.inbox:
+        raise UsageError(message, "give it a direction (--direct TEXT) or take it over (--take-over), or start a new one")
+
+
+def drive(ctx: LoopContext, state: LoopState, *, again: bool = False) -> SessionResult:
+    """Lets a session that is on record run (or, with `again`, go on) until it ends or waits, and writes how it stands.
+
+    Whatever stops it in between is raised; the session's lock is given up then, and it can be resumed.
+    """
     from workbench.loop.graph import Loop
 
     place = ctx.settings.state / "sessions" / ctx.session_id
     place.mkdir(parents=True, exist_ok=True)
-    loop = Loop(ctx, place / CHECKPOINTS)
-    try:
-        # A session killed before its first checkpoint has nothing to resume: it begins again.
-        end = loop.resume(directions) if again and loop.state() else loop.start(state)
-        outcome = "waiting" if loop.waiting else str(end.get("outcome") or "failed")
-        reason = str(end.get("reason") or "")
-    except Refusal as refusal:
-        end, outcome, reason = loop.state(), "refused", str(refusal)
-    finally:
-        loop.close()
-    ctx.writer.close(outcome, reason)
+    with ctx.writer:
+        loop = Loop(ctx, place / CHECKPOINTS)
+        try:
+            # A session killed before its first checkpoint has nothing to resume: it begins again.
+            end = loop.resume() if again and loop.state() else loop.start(state)
+            outcome, reason = _standing(ctx, end, loop.waiting)
+        except Refusal as refusal:
+            end, outcome, reason = loop.state(), "refused", str(refusal)
+        finally:
+            loop.close()
+        if outcome not in control.WAITS | control.HELPLESS:
+            steering.record_waiting(ctx, end.get("step", 0))  # it came too late to take effect, and is not lost
+        ctx.writer.close(outcome, reason)
+    taken = control.Taken.of(end.get("taken")) if outcome == control.TAKEN else None
     question = end.get("question") if outcome == "waiting" else None
     return SessionResult(
-        ctx.session_id, ctx.writer.directory, outcome, reason or question or "", end.get("queued"), end.get("version"), question
-    )
+        ctx.session_id, ctx.writer.directory, outcome, reason or question or "", end.get("queued"), end.get("version"), question,
+        ctx.settings.state / taken.place if taken else None,
+    )  # fmt: skip
+
+
+def _standing(ctx: LoopContext, end: LoopState, waiting: bool) -> tuple[str, str]:
+    """How the session stands, and why."""
+    if end.get("outcome"):
+        return str(end["outcome"]), str(end.get("reason") or "")
+    if not waiting:
+        return "failed", str(end.get("reason") or "")
+    now = control.held(end)
+    if now.taken is not None:
+        return control.TAKEN, f"{now.taken.person.name} edits {STATE}/{now.taken.place}"
+    return (control.PAUSED if now.paused else "waiting"), ""
 
 
 def _target(settings: Settings, repo: Repo) -> str:

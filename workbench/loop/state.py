@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 
 class Proposal(TypedDict):
@@ -13,6 +13,10 @@ class Proposal(TypedDict):
     name: str
     email: str
     title: str
+    key: NotRequired[str]
+    """The author's public SSH key, where it is known."""
+    agent: NotRequired[bool]
+    """False where a person is known to have made it by hand."""
 
 
 class Fix(TypedDict):
@@ -60,6 +64,13 @@ class LoopState(TypedDict, total=False):
     """What the driver asked a person and hasn't been told yet."""
     improved: bool
     """The driver had its turn to propose something for the goal."""
+    paused: bool
+    taken: dict[str, Any] | None
+    """A step that a person has taken over: {"person", "tree", "place"} (`control.Taken`)."""
+    heard: int
+    """Number of the last instruction that took effect, as an event of the session."""
+    turn: str | None
+    """The node that gave way to a person's instructions and is next."""
     queued: str | None
     """Id of the change that waits for a person."""
     signed: list[str]

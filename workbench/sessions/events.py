@@ -293,11 +293,19 @@ class ModelCall(_Event):
 
 
 class Message(_Event):
-    """Something was said, by whom; `text` is untrusted unless we wrote it."""
+    """Something was said, by whom; `text` is untrusted unless we wrote it.
+
+    A person's instruction to the loop has its own id in `instruction`, what is wanted in `act`, who wants it in `person`, and
+    in `tree` what they hand back.
+    """
 
     kind: Literal["message"] = "message"
     by: str
     text: str
+    act: str = ""
+    instruction: str = ""
+    person: dict[str, str] = Field(default_factory=dict)
+    tree: GitId | None = None
 
 
 class Budget(_Event):

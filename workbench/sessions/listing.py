@@ -170,7 +170,9 @@ def _(event: events.ModelCall) -> tuple[str, str]:
 
 @said.register
 def _(event: events.Message) -> tuple[str, str]:
-    return PLAIN, f"{event.by}: {event.text}"
+    who = event.person.get("name", event.by) if event.by == "person" else event.by
+    act = f" ({event.act})" if event.act else ""
+    return PLAIN, f"{who}{act}{f': {event.text}' if event.text else ''}"
 
 
 @said.register
@@ -188,5 +190,5 @@ def _(event: events.Touch) -> tuple[str, str]:
 
 @said.register
 def _(event: events.Ended) -> tuple[str, str]:
-    glyph = {"released": GOOD, "green": GOOD, "waiting": STOP}.get(event.outcome, BAD)
+    glyph = {"released": GOOD, "green": GOOD, "waiting": STOP, "paused": STOP, "taken-over": STOP}.get(event.outcome, BAD)
     return glyph, f"{event.outcome}{f': {event.reason}' if event.reason else ''}"

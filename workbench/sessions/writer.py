@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import platform
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -22,8 +23,11 @@ from workbench.errors import Corrupt, Refusal, UsageError
 from workbench.sessions.events import EVENT, Ended, Ending, Event, SessionHeader, blobs_of, line_of, sha256
 from workbench.sessions.reader import BLOBS, EVENTS, HEADER, TORN, Session, blob_path, read_session
 from workbench.sessions.redact import Redactor
+from workbench.visible import visible
 
 Clock = Callable[[], datetime]
+HOLDER = ".writer"
+"""Says which process writes the session; the lock itself is on the file of events."""
 
 # Ours alone: a secret can't be in them, and they have to stay what they are.
 _STRUCTURAL = frozenset({"seq", "at", "prev", "kind", "step", "node"})
@@ -127,6 +131,7 @@ class SessionWriter:
     def abandon(self) -> None:
         """Gives up the lock without an ending; what was appended stays. Also at the end of a `with` block."""
         if self._descriptor >= 0:
+            (self.directory / HOLDER).unlink(missing_ok=True)
             os.close(self._descriptor)
             self._descriptor = -1
 
@@ -168,10 +173,35 @@ def _open_locked(directory: Path) -> int:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
-        message = f"The session {directory.name} is being written by another process."
-        raise Refusal(message, "wait for it, or end it, and try again") from None
+        message = f"The session {directory.name} is being run by another process: {_holder(directory)}."
+        raise Refusal(message, f"wait for it, or `workbench session pause {directory.name}`, and try again") from None
+    # Only for saying who it is: what is left here by a killed process holds nothing.
+    since = utc_now().isoformat(timespec="seconds")
+    (directory / HOLDER).write_text(f"process {os.getpid()} on {platform.node()} since {since}\n", "utf-8")
     _sync_directory(directory)
     return descriptor
+
+
+def _holder(directory: Path) -> str:
+    try:
+        return visible((directory / HOLDER).read_text("utf-8").strip(), limit=120) or "one that doesn't say which"
+    except (OSError, UnicodeDecodeError):
+        return "one that doesn't say which"
+
+
+def written_by(directory: Path) -> str:
+    """Which process writes the session at this moment, in words; empty where none does."""
+    try:
+        descriptor = os.open(directory / EVENTS, os.O_RDONLY)
+    except FileNotFoundError:
+        return ""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _holder(directory)
+    finally:
+        os.close(descriptor)
+    return ""
 
 
 def _set_aside(directory: Path, descriptor: int, torn: bytes) -> None:
