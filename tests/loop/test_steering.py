@@ -23,6 +23,7 @@ from workbench.loop.control import HELPLESS, WAITS, Inbox, Instruction, Person, 
 from workbench.loop.drivers import Edited, NoCure, Question
 from workbench.loop.drivers.answers import Answer
 from workbench.loop.turn import Turn
+from workbench.replay import check
 from workbench.sessions.events import ChangeMade, Message
 from workbench.sessions.reader import Session, read_session
 from workbench.sessions.writer import SessionWriter, written_by
@@ -92,10 +93,15 @@ def at(house: House, node: str, *given: Instruction) -> session.Entered:
     return entered
 
 
+def start(house: House, node: str = "", *given: Instruction) -> session.SessionResult:
+    """A new session, to which this is said as soon as that node begins."""
+    return session.start(house.settings, USE_CASE, driver="scripted", entered=at(house, node, *given))
+
+
 def test_a_paused_loop_holds_no_lock_and_goes_on_where_it_stood(house: House) -> None:
     nodes: list[str] = []
     with scripted():
-        stop = session.start(house.settings, USE_CASE, entered=at(house, "build", instruction("pause")))
+        stop = start(house, "build", instruction("pause"))
         assert (stop.outcome, stop.code) == ("paused", ExitCode.WAITING) and not written_by(stop.directory)
         done = session.resume(house.settings, stop.session, entered=lambda _, node, step: nodes.append(node))
     assert done.outcome == "no-cure" and nodes[:3] == ["start", "diagnose", "fix"], "what was done is not done again"
@@ -109,7 +115,7 @@ def test_a_direction_reaches_the_driver_and_opens_a_loop_that_knew_no_further(ho
         return NoCure("no idea")
 
     with scripted(driver):
-        first = session.start(house.settings, USE_CASE, entered=at(house, "build", instruction("direct", "try without weather")))
+        first = start(house, "build", instruction("direct", "try without weather"))
         assert first.outcome == "no-cure" and first.code == ExitCode.FINDINGS
         with pytest.raises(UsageError) as caught:
             session.resume(house.settings, first.session)
@@ -125,7 +131,7 @@ def test_a_question_waits_and_a_take_over_while_it_waits_is_handed_back_first(ho
         return NoCure("enough") if turn.directions else Question("How many rounds?")
 
     with scripted(driver):
-        asked = session.start(house.settings, USE_CASE)
+        asked = start(house)
         assert (asked.outcome, asked.question, asked.code) == ("waiting", "How many rounds?", ExitCode.WAITING)
         taken = session.resume(house.settings, asked.session, instructions=[instruction("take-over", person=BEN)])
         assert taken.outcome == "taken-over" and taken.place is not None
@@ -137,7 +143,7 @@ def test_a_question_waits_and_a_take_over_while_it_waits_is_handed_back_first(ho
 
 def test_what_is_handed_back_is_a_change_by_that_person_built_from_the_start(house: House) -> None:
     with scripted():
-        stop = session.start(house.settings, USE_CASE, entered=at(house, "diagnose", instruction("take-over", person=BEN)))
+        stop = start(house, "diagnose", instruction("take-over", person=BEN))
         assert stop.outcome == "taken-over" and stop.place is not None and stop.place.stat().st_mode & 0o077 == 0
         (stop.place / MODEL).write_text("# by hand\n")
         (stop.place / "pipelines" / "visits" / "new.py").write_text("A = 1\n")
@@ -174,18 +180,19 @@ def test_data_linked_into_the_directory_and_ignored_files_of_the_tree_are_neithe
 
 def test_a_directory_edited_further_after_it_was_handed_back_is_left_to_the_person(house: House) -> None:
     with scripted():
-        stop = session.start(house.settings, USE_CASE, entered=at(house, "build", instruction("take-over", person=BEN)))
+        stop = start(house, "build", instruction("take-over", person=BEN))
         assert stop.place is not None
         (stop.place / MODEL).write_text("# by hand\n")
         handover.hand_back(house.settings, read_session(stop.directory), BEN)
         (stop.place / MODEL).write_text("# and on\n")
         session.resume(house.settings, stop.session)
     assert (stop.place / MODEL).read_text() == "# and on\n"
+    told_anew(house, read_session(stop.directory))
 
 
 def test_whoever_resumes_second_is_told_who_runs_it_and_does_nothing(house: House) -> None:
     with scripted():
-        stop = session.start(house.settings, USE_CASE, entered=at(house, "build", instruction("pause")))
+        stop = start(house, "build", instruction("pause"))
         before = (stop.directory / "events.jsonl").read_bytes()
         with SessionWriter.resume(stop.directory):
             with pytest.raises(Refusal) as caught:
@@ -198,7 +205,10 @@ def test_whoever_resumes_second_is_told_who_runs_it_and_does_nothing(house: Hous
 def test_an_ended_session_hears_nothing_and_words_that_came_too_late_are_kept(house: House) -> None:
     with scripted():
         done = session.start(
-            house.settings, USE_CASE, entered=at(house, "build", instruction("stop", person=BEN), instruction("direct", "late"))
+            house.settings,
+            USE_CASE,
+            driver="scripted",
+            entered=at(house, "build", instruction("stop", person=BEN), instruction("direct", "late")),
         )
         assert (done.outcome, done.code) == ("abandoned", ExitCode.FINDINGS) and "Ben" in done.reason
         with pytest.raises(UsageError):
@@ -230,7 +240,7 @@ def test_any_interleaving_and_any_kill_leaves_a_consistent_record(
 def test_many_interleavings_and_kills_leave_a_consistent_record(
     house: House, steps: list[tuple[str, str, int]], kills: list[int]
 ) -> None:
-    check_interleaving(house, steps, kills)
+    check_interleaving(house, steps, kills, tell=True)
 
 
 @dataclass
@@ -258,7 +268,7 @@ class Steered:
                 if self.name:
                     done = session.resume(self.house.settings, self.name, instructions=given, entered=entered)
                 else:
-                    done = session.start(self.house.settings, USE_CASE, entered=entered)
+                    done = session.start(self.house.settings, USE_CASE, driver="scripted", entered=entered)
             self.name, self.outcome = done.session, done.outcome
         except session.Interrupted as stop:
             self.name, self.outcome = stop.session, None
@@ -289,7 +299,14 @@ class Steered:
         return instruction("hand-back", person=BEN, tree=handover.tree_of_place(self.house.settings, self.house.repo, taken))
 
 
-def check_interleaving(house: House, steps: list[tuple[str, str, int]], kills: list[int]) -> None:
+def told_anew(house: House, recorded: Session) -> None:
+    """The loop itself, told what people said, comes to the same events."""
+    with scripted():
+        report = check(house.settings, recorded, steps=False)
+    assert report.told and report.same, report.divergence
+
+
+def check_interleaving(house: House, steps: list[tuple[str, str, int]], kills: list[int], *, tell: bool = False) -> None:
     steered = Steered(house, list(kills))
     steered.run()
     for step in steps:
@@ -299,6 +316,8 @@ def check_interleaving(house: House, steps: list[tuple[str, str, int]], kills: l
         steered.run()
     assert steered.outcome is not None
     check_record(house, steered.directory, steered.posted, steered.outcome)
+    if tell:
+        told_anew(house, read_session(steered.directory))
 
 
 def check_record(house: House, directory: Path, posted: list[Instruction], outcome: str) -> None:
@@ -335,7 +354,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 def test_words_of_a_process_that_was_killed_right_after_it_had_them_on_disk_are_heard(house: House) -> None:
     with scripted():
-        stop = session.start(house.settings, USE_CASE, entered=at(house, "build", instruction("pause")))
+        stop = start(house, "build", instruction("pause"))
         subprocess.run([sys.executable, "-c", PAUSE, str(house.settings.state), stop.session], check=False)
         done = session.resume(house.settings, stop.session)
     assert "said by another process" in [found.text for found in messages(read_session(done.directory))]

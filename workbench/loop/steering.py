@@ -32,7 +32,7 @@ _DONE = {
 
 def attend(ctx: LoopContext, state: LoopState) -> LoopState:
     """Hears every instruction that waits, in order; returns where they leave the session."""
-    record_waiting(ctx, state.get("step", 0))
+    record_waiting(ctx, next_step(state))
     events = read_session(ctx.writer.directory).events
     news = [event for event in events if is_instruction(event) and event.seq > state.get("heard", 0)]
     changed: LoopState = {}
@@ -40,6 +40,11 @@ def attend(ctx: LoopContext, state: LoopState) -> LoopState:
         assert isinstance(event, Message)
         changed = {**changed, **_heard(ctx, {**state, **changed}, event, events), "heard": event.seq}
     return changed
+
+
+def next_step(state: LoopState) -> int:
+    """The step that an instruction comes before, and is recorded with."""
+    return state.get("step", 0) + 1
 
 
 def is_instruction(event: Event) -> bool:
@@ -77,7 +82,7 @@ def next_node(state: LoopState) -> str:
 
 
 def _heard(ctx: LoopContext, state: LoopState, said: Message, events: list[Event]) -> LoopState:
-    step = state.get("step", 0)
+    step = next_step(state)
     before = held(state)
     others = frozenset(proposal["email"] for proposal in state.get("authors", []))
     after, declined = before.heard(said, tree=state["tree"], place=handover.place_of(ctx.session_id, step), others=others)
@@ -133,7 +138,7 @@ def _handed(ctx: LoopContext, state: LoopState, said: Message, taken: Taken, aft
     }  # fmt: skip
     change = Change(base=taken.tree, result=handed, author=author_of([proposal], ctx.agent), title=title)
     if not any(event.kind == "change" and event.seq > said.seq and event.digest == change.digest for event in events):
-        ctx.record_change(state.get("step", 0), "take-over", change)
+        ctx.record_change(next_step(state), "take-over", change)
     handover.remove_place(ctx.settings, ctx.repo, taken, handed)
     return {
         "tree": handed, "authors": [*state.get("authors", []), proposal], "report": None, "failure": None, "diagnoses": [],

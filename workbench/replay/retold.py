@@ -17,9 +17,11 @@ from typing import Any, NoReturn
 from workbench.changes import Author, Change, Classification, Measured
 from workbench.errors import Refusal
 from workbench.loop.context import LoopContext, agent_of
+from workbench.loop.control import Inbox
 from workbench.loop.drivers import Answer, Driver
 from workbench.loop.looks import LooksSpent
 from workbench.loop.turn import Turn
+from workbench.replay.said import RecordedInbox
 from workbench.replay.stream import Normal, difference
 from workbench.review.apply import Application
 from workbench.review.gates import GateEvidence
@@ -129,6 +131,11 @@ class Retold(LoopContext):
     def agent(self) -> Author:
         """As recorded while that is told."""
         return super().agent if self.script.live or not self.first_driver else agent_of(self.first_driver)
+
+    @property
+    def inbox(self) -> Inbox:
+        """What people said then; once it goes its own way, what they say now."""
+        return super().inbox if self.script.live else RecordedInbox(self.script)
 
     def record(self, kind: str, **fields: Any) -> None:
         """Writes the event, and holds it against the recorded one."""

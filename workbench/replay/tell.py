@@ -67,11 +67,10 @@ class Teller:
         given = {"base": self.header.base, "tree": tree, "use_case": self.header.use_case, "driver": self.header.driver}
         ctx.record("started", **{**said, **given, "goal": self.header.goal})
         state: LoopState = {"step": 0, "seconds": 0.0, "tree": tree, "landed": tree, "proposals": self._proposals()}
-        directions: list[str] = []
         again = False
         while True:
             try:
-                loop_session.drive(ctx, state, directions, again=again)
+                loop_session.drive(ctx, state, again=again)
                 if self.script.live:
                     return self.script.told
                 self.script.took(read_session(self.directory).events[-1], self._mine, compare=self._exact)
@@ -89,7 +88,7 @@ class Teller:
             writer = SessionWriter.resume(self.directory)
             ctx = self._context(writer)
             ctx.record("resumed", **upcoming.model_dump(exclude={"kind", "seq", "at", "prev"}))
-            directions, again = self._directions(ctx), True
+            again = True
 
     def _context(self, writer: SessionWriter) -> Retold:
         kind = self.session.header.driver.partition(":")[0]
@@ -122,14 +121,6 @@ class Teller:
                     name = f"{signoff.PREFIX}{event.change}/{one.id}"
                     if one.payload.at <= datetime.fromisoformat(event.at) and name not in known:
                         self.repo.update_ref(name, one.commit, None)
-
-    def _directions(self, ctx: Retold) -> list[str]:
-        """What people said as the session went on."""
-        said = []
-        while isinstance(message := self.script.next, events.Message) and message.by == "person":
-            ctx.copy(message)
-            said.append(message.text)
-        return said
 
     @staticmethod
     def _tree_of(repo: Repo) -> Callable[[str], str]:
