@@ -122,6 +122,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the subcommands of `review`."""
     parser.set_defaults(action=None)
     parser.add_argument("--key", type=Path, metavar="FILE", help="your SSH private key (default: WORKBENCH_KEY)")
+    parser.add_argument("--browser", action="store_true", help="the review screen in a browser on this machine")
+    parser.add_argument("--port", type=_port, default=0, metavar="N", help="for --browser: the port (default: a free one)")
     actions = parser.add_subparsers(
         action=_ActionOrId, dest="action", metavar="ID|list|show|approve|request-changes|reject|apply|rebase",
         help="nothing, or the ID of a change: the review screen",
@@ -151,6 +153,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     actions.choices = None  # type: ignore[assignment]  # the action itself checks its first word, which may be an id
 
 
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 0 to 65535")
+    return int(text)
+
+
 def run(args: argparse.Namespace, console: Console) -> ExitCode:
     """The terminal screen without a subcommand, else one headless step."""
     settings = load_settings(args.directory)
@@ -169,17 +177,46 @@ def run(args: argparse.Namespace, console: Console) -> ExitCode:
 
 
 def _open(settings: Settings, args: argparse.Namespace, console: Console) -> ExitCode:
-    if console.json or not console.interactive or os.environ.get("TERM", "dumb") == "dumb":
+    if args.browser and not console.json:
+        return _browse(settings, args, console)
+    if console.json or not (_in_browser() or (console.interactive and os.environ.get("TERM", "dumb") != "dumb")):
         raise UsageError("The review screen needs a terminal.", "without one: `workbench review list`, `show`, `approve`, …")
     from workbench.tui.app import run_review
 
-    select = None
-    if args.action == "open":
-        with Repo.open(settings.root) as repo:
-            select = queue.get(repo, args.id).id
+    select = _selected(settings, args)
     run_review(
-        settings, select=select, key=args.key, color=console.color, environment=_for_the_key(), preferences=dict(os.environ)
+        settings,
+        select=select,
+        key=args.key,
+        color=console.color or (_in_browser() and not _plain(args)),
+        environment=_for_the_key(),
+        preferences=dict(os.environ),
     )
+    return ExitCode.OK
+
+
+def _selected(settings: Settings, args: argparse.Namespace) -> str | None:
+    """The id of the change that is named; the queue is read for it before there is a screen."""
+    if args.action != "open":
+        return None
+    with Repo.open(settings.root) as repo:
+        return queue.get(repo, args.id).id
+
+
+def _in_browser() -> bool:
+    """Whether this process is the one behind a page of `--browser`, which has pipes where a terminal would be."""
+    return os.environ.get("TEXTUAL_DRIVER", "") == "textual.drivers.web_driver:WebDriver"
+
+
+def _plain(args: argparse.Namespace) -> bool:
+    return args.no_color or bool(os.environ.get("NO_COLOR"))
+
+
+def _browse(settings: Settings, args: argparse.Namespace, console: Console) -> ExitCode:
+    from workbench.tui.browser import browse
+
+    key = args.key or (Path(settings.review.key) if settings.review.key else None)
+    browse(settings.root, select=_selected(settings, args), key=key, color=not _plain(args), port=args.port, say=console.warn)
     return ExitCode.OK
 
 

@@ -1,7 +1,7 @@
 """What the reviewer has before them, without a screen: the queue, the opened change, drafts, and whether S may sign.
 
-Calls the same functions as the command line; of its own it keeps nothing but drafts. Nothing here raises for one change
-that can't be read or judged: it says so, and such a change can't be signed.
+Calls the same functions as the command line; of its own it keeps nothing but drafts. A change that can't be judged
+is opened all the same and says why; it can't be signed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from workbench.changes import FileDiff, file_diffs
 from workbench.errors import Corrupt, UsageError, WorkbenchError
 from workbench.policy import Policy, Reviewer
 from workbench.repo import Repo
-from workbench.review import queue, seals, signoff, sshsig
+from workbench.review import index, queue, seals, signoff, sshsig
+from workbench.review.index import Waiting
 from workbench.review.queue import Assessment, QueuedChange
 from workbench.review.signoff import SignOff, Standing, Verdict
 from workbench.tui.drafts import Draft, Drafts
@@ -57,13 +58,15 @@ class Desk:
         self.root = repo.root
         self.state_place = state or drafts.parent
         """The workspace's state directory."""
+        self._index = self.state_place / "cache" / "queue.sqlite"
         self._key = key.expanduser() if key else None
         self._environment = dict(environment or {})
         self._blob: bytes | None = None
         self._key_problem = self._read_key()
         self.drafts = Drafts(drafts)
-        self.changes: list[QueuedChange] = []
-        self.by_id: dict[str, QueuedChange] = {}
+        self.changes: list[Waiting] = []
+        """A line of each change; a change itself is read when it is opened."""
+        self.by_id: dict[str, Waiting] = {}
         self.signed: Counter[str] = Counter()
         """Sign-offs recorded per change id, not judged."""
         self.problems: list[WorkbenchError] = []
@@ -83,7 +86,7 @@ class Desk:
         """Reads the queue; what can't be read is in `problems`, and the rest is there all the same."""
         unreadable: list[Corrupt] = []
         try:
-            self.changes = queue.pending(self._repo, unreadable=unreadable)
+            self.changes = index.waiting(self._repo, self._index, unreadable=unreadable)
             self.by_id = {queued.id: queued for queued in self.changes}
             self.signed = Counter(ref.removeprefix(signoff.PREFIX).partition("/")[0] for ref in self._repo.refs(signoff.PREFIX))
             self.problems = list(unreadable)
@@ -91,8 +94,11 @@ class Desk:
         except WorkbenchError as error:
             self.problems = [*unreadable, error]
 
-    def open(self, queued: QueuedChange) -> Opened:
-        """Diff, risks, policy and sign-offs of a change, from its trees."""
+    def open(self, waiting: Waiting) -> Opened:
+        """Diff, risks, policy and sign-offs of a change, from its trees. Raises Corrupt where it can't even be read."""
+        (queued,) = queue.read(self._repo, {waiting.id: waiting.commit})
+        if isinstance(queued, Corrupt):
+            raise queued
         diffs: list[FileDiff] = []
         try:
             diffs = file_diffs(self._repo, queued.change)

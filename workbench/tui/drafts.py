@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from workbench.errors import UsageError
-from workbench.review.queue import QueuedChange
+from workbench.review.index import Waiting
 from workbench.review.signoff import Verdict
 
 
@@ -60,7 +60,7 @@ class Drafts(Mapping[str, Draft]):
             self._drafts[change] = draft
         self._write()
 
-    def prune(self, changes: Iterable[QueuedChange]) -> None:
+    def prune(self, changes: Iterable[Waiting]) -> None:
         """Forgets drafts on what isn't in the queue any more, or not as it was."""
         commits = {queued.id: queued.commit for queued in changes}
         kept = {name: draft for name, draft in self._drafts.items() if commits.get(name) == draft.commit}

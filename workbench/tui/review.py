@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import ClassVar
 
 from textual import work
+from textual.app import SuspendNotSupported
 from textual.binding import Binding, BindingType
 from textual.timer import Timer
 
-from workbench.errors import WorkbenchError
+from workbench.errors import UsageError, WorkbenchError
 from workbench.repo import Repo
-from workbench.review.queue import QueuedChange
+from workbench.review.index import Waiting
 from workbench.review.signoff import SignOff, Verdict
 from workbench.settings import Settings
 from workbench.tui import views
@@ -69,7 +70,7 @@ class ReviewScreen(ReadingScreen):
                 self._said = f"no change called {self._select} waits"
         self._open()
 
-    def _under_cursor(self) -> QueuedChange | None:
+    def _under_cursor(self) -> Waiting | None:
         return self._desk.by_id.get(self._lists["queue"].key)
 
     def _reload(self) -> None:
@@ -95,7 +96,12 @@ class ReviewScreen(ReadingScreen):
             self.show(None)
         elif not self.ready:
             self._settle()
-            opened = await asyncio.to_thread(self._desk.open, queued)
+            try:
+                opened = await asyncio.to_thread(self._desk.open, queued)
+            except WorkbenchError as error:
+                self.show(None)
+                self.tell(f"✗ {error.message} {error.hint}")
+                return
             if self._under_cursor() is not queued:
                 return
             self._settle()
@@ -108,7 +114,7 @@ class ReviewScreen(ReadingScreen):
         queued, first, second = self._under_cursor(), "the queue is empty", self._said
         if queued is not None:
             at = f"{self._lists['queue'].cursor + 1}/{len(self._desk.changes)} · {queued.id} · "
-            first = at + visible(queued.change.title, limit=max(20, self.size.width - 24 - len(at)))
+            first = at + visible(queued.title, limit=max(20, self.size.width - 24 - len(at)))
             if not self.ready:
                 second = second or "reading it…"
             elif self.opened is not None:
@@ -222,8 +228,11 @@ class ReviewScreen(ReadingScreen):
         except WorkbenchError as error:
             if "passphrase" not in error.message or self.app.is_headless:
                 raise
-        with self.app.suspend():
-            return self._desk.sign(opened, interactive=True)
+        try:
+            with self.app.suspend():
+                return self._desk.sign(opened, interactive=True)
+        except SuspendNotSupported:
+            raise UsageError("The key asks for its passphrase, and here it can't.", "load it into ssh-agent first") from None
 
     def action_leave(self) -> None:
         """Quits; with unsigned drafts it says so once."""

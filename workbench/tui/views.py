@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from workbench.changes import FileDiff
 from workbench.review.gates import missing_gates
+from workbench.review.index import Waiting
 from workbench.review.queue import Assessment, QueuedChange
 from workbench.review.signoff import SignOff, Standing, unmet
 from workbench.tui.desk import VERDICTS, Opened
@@ -16,7 +17,7 @@ from workbench.tui.lines import Line, line
 STATUS = {"added": "+", "deleted": "-", "modified": "~", "mode": "m"}
 
 
-def queue_lines(changes: Sequence[QueuedChange], drafts: Mapping[str, Draft], signed: Counter[str]) -> list[Line]:
+def queue_lines(changes: Sequence[Waiting], drafts: Mapping[str, Draft], signed: Counter[str]) -> list[Line]:
     """One line a change: id, kinds, draft or sign-offs, title."""
     if not changes:
         return [line("the queue is empty", "dim")]
@@ -25,8 +26,8 @@ def queue_lines(changes: Sequence[QueuedChange], drafts: Mapping[str, Draft], si
         draft = drafts.get(queued.id)
         count = signed[queued.id]
         mark = f" [{VERDICTS[draft.verdict][0]} draft]" if draft else f" [{count} signed]" if count else ""
-        kinds = ",".join(kind.value for kind in queued.classification.kinds) or "no risk"
-        lines.append(line(f"{queued.id[:8]} {kinds}{mark}: {queued.change.title}", "strong" if draft else "plain", queued.id))
+        kinds = ",".join(queued.kinds) or "no risk"
+        lines.append(line(f"{queued.id[:8]} {kinds}{mark}: {queued.title}", "strong" if draft else "plain", queued.id))
     return lines
 
 
