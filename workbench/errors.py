@@ -94,6 +94,13 @@ class Refusal(WorkbenchError):
     kind = "refusal"
 
 
+class SkillFault(WorkbenchError):
+    """A skill's own code failed in a way that it doesn't know."""
+
+    code = ExitCode.FAULT
+    kind = "skill-fault"
+
+
 class SignOffRequired(WorkbenchError):
     """Stopped at a person: the change waits in the queue."""
 

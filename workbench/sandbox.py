@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -73,6 +74,8 @@ class Confinement:
     environment: Mapping[str, str] = field(default_factory=dict)
     file_bytes: int = 16_000_000_000
     open_files: int = 4096
+    connect: tuple[int, ...] = ()
+    """TCP ports that may be connected to; none means no network at all."""
 
 
 def hidden_in(*roots: Path) -> tuple[Path, ...]:
@@ -86,11 +89,33 @@ def confined_command(argv: Sequence[str], confinement: Confinement, *, unsafe: b
     `unsafe=True` keeps environment and resource limits only, and is for `--unsafe-no-sandbox` alone. Raises SandboxError
     where no sandbox works and `unsafe` isn't given.
     """
-    if not unsafe:
-        status = probe()
-        if not status.available:
-            raise SandboxError(f"This machine has no working sandbox: {', '.join(status.lacking)}.", status.hint)
+    _asserted(unsafe)
     return _command(argv, confinement, unsafe=unsafe)
+
+
+def _asserted(unsafe: bool) -> None:
+    if not unsafe and not (status := probe()).available:
+        raise SandboxError(f"This machine has no working sandbox: {', '.join(status.lacking)}.", status.hint)
+
+
+def policy_for(confinement: Confinement, *, unsafe: bool = False) -> dict[str, Any]:
+    """What `sandbox_entry.confine` is given (JSON values), for a program that confines itself; errors as `confined_command`."""
+    _asserted(unsafe)
+    return _policy(confinement, unsafe=unsafe)
+
+
+def bare_environment() -> dict[str, str]:
+    """All variables that a confined program starts with."""
+    return _environment(Confinement(read=(), write=()), [])
+
+
+def told(status: SandboxStatus) -> None:
+    """In a program that is confined itself: what `probe` found outside, because it can't be tried inside."""
+    probe.cache_clear()
+    _TOLD[:] = [status]
+
+
+_TOLD: list[SandboxStatus] = []
 
 
 @functools.cache
@@ -99,6 +124,8 @@ def probe() -> SandboxStatus:
 
     The answer is kept for the life of this process.
     """
+    if _TOLD:
+        return _TOLD[0]
     if not sys.platform.startswith("linux"):
         return SandboxStatus(
             available=False,
@@ -175,12 +202,18 @@ def _unavailable(lacking: list[str], mechanisms: list[str]) -> SandboxStatus:
 
 def _command(argv: Sequence[str], confinement: Confinement, *, unsafe: bool = False) -> list[str]:
     """`-I -S`: nothing of the environment, the current directory or site-packages runs in the launcher."""
+    policy = json.dumps(_policy(confinement, unsafe=unsafe))
+    return [sys.executable, "-I", "-S", str(_LAUNCHER), policy, "--", *argv]
+
+
+def _policy(confinement: Confinement, *, unsafe: bool) -> dict[str, Any]:
     hidden = [path.resolve() for path in confinement.hidden]
     read, listed = _readable(confinement.read, hidden)
     execute, listed_too = _readable([*map(Path, _SYSTEM_EXECUTE), *_interpreter()], hidden)
     write = [path.resolve() for path in confinement.write]
-    policy = {
+    return {
         "unsafe": unsafe,
+        "connect": list(confinement.connect),
         "read": _texts([*read, _PACKAGE, *(Path("/etc") / name for name in _ETC), *map(Path, _KERNEL)]),
         "execute": _texts(execute),
         "list_only": _texts([*listed, *listed_too, *confinement.list_only]),
@@ -194,7 +227,6 @@ def _command(argv: Sequence[str], confinement: Confinement, *, unsafe: bool = Fa
         },
         "environment": _environment(confinement, write),
     }
-    return [sys.executable, "-I", "-S", str(_LAUNCHER), json.dumps(policy), "--", *argv]
 
 
 def _environment(confinement: Confinement, write: Sequence[Path]) -> dict[str, str]:

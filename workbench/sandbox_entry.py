@@ -16,6 +16,7 @@ import signal
 import stat
 import struct
 import sys
+from typing import Any
 
 REFUSED = 125
 
@@ -32,7 +33,7 @@ _ALL_V1 = (1 << 13) - 1
 _REFER = 1 << 13  # 2
 _TRUNCATE = 1 << 14  # 3
 _IOCTL_DEV = 1 << 15  # 5
-_TCP = 0b11  # 4: bind and connect
+_TCP, _TCP_CONNECT = 0b11, 0b10  # 4: bind and connect
 _SCOPES = 0b11  # 6: abstract unix sockets, signals
 _ON_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
 
@@ -94,8 +95,36 @@ _REFUSED_CALLS: dict[str, tuple[int | None, int | None]] = {
     "init_module": (175, 105),
     "finit_module": (313, 273),
     "kexec_load": (246, 104),
+    "kexec_file_load": (320, 294),
+    "delete_module": (176, 106),
+    "process_madvise": (440, 440),
+    "kcmp": (312, 272),
+    "fanotify_init": (300, 262),
+    "quotactl": (179, 60),
+    "acct": (163, 89),
+    "syslog": (103, 116),
+    "reboot": (169, 142),
+    "swapon": (167, 224),
+    "swapoff": (168, 225),
+    "sethostname": (170, 161),
+    "setdomainname": (171, 162),
+    "settimeofday": (164, 170),
+    "clock_settime": (227, 112),
+    "clock_adjtime": (305, 266),
+    "adjtimex": (159, 171),
+    "iopl": (172, None),
+    "ioperm": (173, None),
+    "vhangup": (153, 58),
+    # What these make outlives the program that made it, and the next run would find it.
+    "shmget": (29, 194),
+    "semget": (64, 190),
+    "msgget": (68, 186),
+    "mq_open": (240, 180),
 }
-_SOCKETPAIR = (53, 199)
+_SOCKET, _SOCKETPAIR = _REFUSED_CALLS["socket"], (53, 199)
+_CLONE, _CLONE3, _IOCTL = (56, 220), (435, 435), (16, 29)
+_NEW_NAMESPACES = 0x7E020000  # every CLONE_NEW… flag that clone takes
+_TYPING = (0x5412, 0x541C)  # TIOCSTI and TIOCLINUX put words into a terminal as if a person had typed them
 _TRUNCATE_CALL = (76, 45)
 _AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 
@@ -106,25 +135,34 @@ class Refused(Exception):
 
 def main(argv: list[str]) -> None:
     """Confines this process as the policy says and executes the program; returns only by exception."""
-    policy = json.loads(argv[1])
+    environment = confine(json.loads(argv[1]))
     program = argv[3:]
+    os.execve(program[0], program, environment)
+
+
+def confine(policy: dict[str, Any]) -> dict[str, str]:
+    """Confines this process, which must have one thread, as the policy says; returns the environment that goes with it.
+
+    Raises Refused or OSError where a required mechanism fails: the process has to end then.
+    """
     libc = ctypes.CDLL(None, use_errno=True)
     libc.syscall.restype = ctypes.c_long
     environment = dict(policy["environment"])
+    ports: list[int] = policy["connect"]
     _limits(policy["limits"])
     gained: list[str] = []
     if not policy["unsafe"]:
         _prctl(libc, _PR_SET_NO_NEW_PRIVS, 1)
-        gained += _namespaces(libc)
+        gained += _namespaces(libc, network=bool(ports))
         _drop_capabilities(libc)
         # After the credentials have changed, because that clears it.
         _prctl(libc, _PR_SET_PDEATHSIG, signal.SIGKILL)
-        abi = _landlock(libc, policy)
+        abi = _landlock(libc, policy, ports)
         gained.append(f"landlock-{abi}")
-        _seccomp(libc, truncate_too=abi < 3)
+        _seccomp(libc, truncate_too=abi < 3, network=bool(ports))
         gained.append("seccomp")
     environment["WORKBENCH_CONFINED_BY"] = ",".join(gained) or "nothing"
-    os.execve(program[0], program, environment)
+    return environment
 
 
 def _prctl(libc: ctypes.CDLL, option: int, *values: int) -> None:
@@ -149,10 +187,10 @@ def _limits(limits: dict[str, int]) -> None:
         resource.setrlimit(which, (value, value))
 
 
-def _namespaces(libc: ctypes.CDLL) -> list[str]:
+def _namespaces(libc: ctypes.CDLL, *, network: bool) -> list[str]:
     """New user, network, IPC and mount namespaces where the kernel and the container allow them; else nothing."""
     user, group = os.geteuid(), os.getegid()
-    if libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET | _CLONE_NEWIPC | _CLONE_NEWNS) != 0:
+    if libc.unshare(_CLONE_NEWUSER | (0 if network else _CLONE_NEWNET) | _CLONE_NEWIPC | _CLONE_NEWNS) != 0:
         return []
     try:
         for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
@@ -160,7 +198,7 @@ def _namespaces(libc: ctypes.CDLL) -> list[str]:
                 file.write(text)
     except OSError as error:
         raise Refused(f"the user namespace can't be mapped: {error}") from None
-    gained = ["user-namespace", "network-namespace", "ipc-namespace"]
+    gained = ["user-namespace", *([] if network else ["network-namespace"]), "ipc-namespace"]
     # A shared memory of its own: joblib and multiprocessing need one, and the machine's is everybody's.
     separate = libc.mount(b"none", b"/", None, ctypes.c_ulong(0x44000), None) == 0  # MS_REC | MS_PRIVATE
     if separate and libc.mount(b"tmpfs", b"/dev/shm", b"tmpfs", ctypes.c_ulong(6), b"mode=1777") == 0:  # MS_NOSUID | MS_NODEV
@@ -181,11 +219,13 @@ def _drop_capabilities(libc: ctypes.CDLL) -> None:
         raise Refused(f"capabilities can't be dropped: {os.strerror(ctypes.get_errno())}")
 
 
-def _landlock(libc: ctypes.CDLL, policy: dict[str, list[str]]) -> int:
-    """Only the policy's paths from here on; returns the kernel's ABI version."""
+def _landlock(libc: ctypes.CDLL, policy: dict[str, list[str]], ports: list[int]) -> int:
+    """Only the policy's paths and ports from here on; returns the kernel's ABI version."""
     abi: int = libc.syscall(444, None, ctypes.c_size_t(0), ctypes.c_uint(1))
     if abi < 1:
         raise Refused(f"Landlock: {os.strerror(ctypes.get_errno())}")
+    if ports and abi < 4:
+        raise Refused("Landlock of this kernel can't hold connections to named ports (Linux 6.7 can)")
     handled = _ALL_V1 | (_REFER if abi >= 2 else 0) | (_TRUNCATE if abi >= 3 else 0) | (_IOCTL_DEV if abi >= 5 else 0)
     attributes = struct.pack("=QQQ", handled, _TCP if abi >= 4 else 0, _SCOPES if abi >= 6 else 0)
     attributes = attributes[: 8 if abi < 4 else 16 if abi < 6 else 24]
@@ -200,6 +240,10 @@ def _landlock(libc: ctypes.CDLL, policy: dict[str, list[str]]) -> int:
     grants += [(path, _READ_FILE | _WRITE_FILE) for path in policy["devices"]]
     for path, access in grants:
         _grant(libc, ruleset, path, access & handled)
+    for port in ports:
+        rule = struct.pack("=QQ", _TCP_CONNECT, port)
+        if libc.syscall(445, ctypes.c_int(ruleset), ctypes.c_int(2), rule, 0) != 0:
+            raise Refused(f"Landlock rule for port {port}: {os.strerror(ctypes.get_errno())}")
     if libc.syscall(446, ctypes.c_int(ruleset), ctypes.c_uint(0)) != 0:
         raise Refused(f"Landlock restriction: {os.strerror(ctypes.get_errno())}")
     os.close(ruleset)
@@ -224,36 +268,56 @@ def _grant(libc: ctypes.CDLL, ruleset: int, path: str, access: int) -> None:
         os.close(descriptor)
 
 
-def _seccomp(libc: ctypes.CDLL, *, truncate_too: bool) -> None:
+def _seccomp(libc: ctypes.CDLL, *, truncate_too: bool, network: bool) -> None:
     machine = platform.machine()
     if machine not in _AUDIT_ARCH:
         raise Refused(f"no system call filter is known for {machine}")
-    column = 0 if machine == "x86_64" else 1
-    refused = [numbers[column] for numbers in _REFUSED_CALLS.values() if numbers[column] is not None]
-    if truncate_too:
-        refused.append(_TRUNCATE_CALL[column])
-    program = _filter(_AUDIT_ARCH[machine], sorted(n for n in refused if n is not None), _SOCKETPAIR[column], x32=column == 0)
+    program = _filter(_AUDIT_ARCH[machine], 0 if machine == "x86_64" else 1, truncate_too=truncate_too, network=network)
     code = ctypes.create_string_buffer(b"".join(program))
     header = struct.pack("@HP", len(program), ctypes.addressof(code))
     if libc.prctl(_PR_SET_SECCOMP, ctypes.c_ulong(_SECCOMP_MODE_FILTER), header, 0, 0) != 0:
         raise Refused(f"seccomp: {os.strerror(ctypes.get_errno())}")
 
 
-def _filter(arch: int, refused: list[int], socketpair: int, *, x32: bool) -> list[bytes]:
-    """The BPF program: another machine's calls kill, refused calls fail with EACCES, a socket pair has to be AF_UNIX."""
-    load, equal, at_least, answer = 0x20, 0x15, 0x35, 0x06
-    kill, deny, allow = 0x80000000, 0x00050000 | 13, 0x7FFF0000
+def _filter(arch: int, column: int, *, truncate_too: bool, network: bool) -> list[bytes]:
+    """The BPF program: another machine's calls kill, refused calls fail with EACCES.
+
+    A socket pair has to be AF_UNIX, a new process stays in its namespaces, nothing is typed into a terminal; a socket is
+    of the internet, and with `network` alone.
+    """
+    load, equal, at_least, any_bit, answer = 0x20, 0x15, 0x35, 0x45, 0x06
+    kill, deny, unknown, allow = 0x80000000, 0x00050000 | 13, 0x00050000 | 38, 0x7FFF0000
 
     def step(code: int, value: int, yes: int = 0, no: int = 0) -> bytes:
         return struct.pack("=HBBI", code, yes, no, value)
 
+    def only(number: int, argument: int, values: tuple[int, ...]) -> list[bytes]:
+        """The call `number` is refused unless its argument (0 to 5, lower half) is one of `values`."""
+        tests = [step(equal, value, len(values) - at, 0) for at, value in enumerate(values)]
+        lines = [step(load, 16 + 8 * argument), *tests, step(answer, deny), step(answer, allow)]
+        return [step(equal, number, 0, len(lines)), *lines]
+
+    def never(number: int, argument: int, test: int, values: tuple[int, ...]) -> list[bytes]:
+        """The call `number` is refused where the test of its argument with one of `values` is true."""
+        tests = [step(test, value, len(values) - at, 0) for at, value in enumerate(values)]
+        lines = [step(load, 16 + 8 * argument), *tests, step(answer, allow), step(answer, deny)]
+        return [step(equal, number, 0, len(lines)), *lines]
+
+    refused = [numbers[column] for name, numbers in _REFUSED_CALLS.items() if name != "socket" or not network]
+    refused += [_TRUNCATE_CALL[column]] if truncate_too else []
     lines = [step(load, 4), step(equal, arch, 1, 0), step(answer, kill), step(load, 0)]
-    if x32:
+    if column == 0:
         lines += [step(at_least, 0x40000000, 0, 1), step(answer, deny)]
-    for number in refused:
+    for number in sorted(n for n in refused if n is not None):
         lines += [step(equal, number, 0, 1), step(answer, deny)]
-    lines += [step(equal, socketpair, 0, 3), step(load, 16), step(equal, 1, 1, 0), step(answer, deny), step(answer, allow)]
-    return lines
+    # Its flags lie in memory, where a filter can't look: C libraries go on with `clone` where it is unknown.
+    lines += [step(equal, _CLONE3[column], 0, 1), step(answer, unknown)]
+    lines += never(_CLONE[column], 0, any_bit, (_NEW_NAMESPACES,))
+    lines += never(_IOCTL[column], 1, equal, _TYPING)
+    lines += only(_SOCKETPAIR[column], 0, (1,))
+    if network:
+        lines += only(int(_SOCKET[column] or 0), 0, (2, 10))
+    return [*lines, step(answer, allow)]
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ working copy alone (cache, MLflow store, checkpoints, work trees) lives in `.wor
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,31 @@ from workbench.errors import ConfigError, UsageError
 
 MARKER = "workbench.toml"
 STATE = ".workbench"
+
+_BYTES = {
+    "": 1,
+    "b": 1,
+    "kb": 10**3,
+    "mb": 10**6,
+    "gb": 10**9,
+    "tb": 10**12,
+    "kib": 2**10,
+    "mib": 2**20,
+    "gib": 2**30,
+    "tib": 2**40,
+}
+_CREDENTIALS = ("MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "SSL_CERT_FILE")
+
+
+def size_in_bytes(text: str) -> int:
+    """`"1GB"`, `"512 MiB"` → bytes. Raises ValueError for anything else, zero included."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", text)
+    if match is None or match[2].lower() not in _BYTES:
+        raise ValueError(f'"{text}" is not a size; write a number and a unit, such as "1GB" or "512MiB"')
+    size = int(float(match[1]) * _BYTES[match[2].lower()])
+    if size <= 0:
+        raise ValueError("a size has to be more than nothing")
+    return size
 
 
 class _Section(BaseModel):
@@ -31,6 +57,14 @@ class SandboxSettings(_Section):
     memory: str = "16GB"
     cpu_seconds: int = 1800
     wall_seconds: int = 900
+
+    @property
+    def memory_bytes(self) -> int:
+        """`memory` in bytes. Raises ConfigError."""
+        try:
+            return size_in_bytes(self.memory)
+        except ValueError as error:
+            raise ConfigError(f"{MARKER}: `sandbox.memory`: {error}.", 'such as memory = "16GB"') from None
 
 
 class MlflowSettings(_Section):
@@ -101,6 +135,12 @@ def find_root(start: Path) -> Path:
         if (directory / MARKER).is_file():
             return directory
     raise UsageError(f"{start} is not inside a workspace.", "run `workbench init` here, or give the workspace with -C DIR")
+
+
+def tracking_credentials(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What a client of a remote tracking server takes from the environment, as far as it is set."""
+    environment = os.environ if environment is None else environment
+    return {name: environment[name] for name in _CREDENTIALS if name in environment}
 
 
 def load_settings(start: Path, environment: Mapping[str, str] | None = None, *, unsafe_no_sandbox: bool = False) -> Settings:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from workbench.errors import ConfigError, Refusal, UsageError
 from workbench.skills import lock
 from workbench.skills.discover import discover, find, names
+from workbench.skills.needs import Needs, read_needs
 from workbench.skills.tree import File, read_folder, tree_id
 
 FRONT = """---
@@ -19,7 +20,7 @@ description: Greets.
 metadata:
   version: "1.2.3"
   entry: "skill:run"
-  reads: "nothing"
+  reads: "code, history"
   seconds: "2.5"
 ---
 
@@ -43,7 +44,7 @@ def test_a_skill_is_what_its_front_matter_says(tmp_path):
     (tmp_path / "skills" / "__init__.py").touch()
     (skill,) = discover(tmp_path).values()
     assert (skill.name, skill.version, skill.entry, skill.description) == ("greet", "1.2.3", "skill:run", "Greets.")
-    assert skill.needs.reads == "nothing" and skill.needs.writes == "" and skill.needs.seconds == 2.5
+    assert skill.needs == Needs(reads=("code", "history"), seconds=2.5)
 
 
 @pytest.mark.parametrize(
@@ -62,6 +63,10 @@ def test_a_skill_is_what_its_front_matter_says(tmp_path):
         ("skill:run", "run", "`metadata.entry`"),
         ("skill:run", "../../evil:run", "`metadata.entry`"),
         ('seconds: "2.5"', 'seconds: "soon"', "`metadata.seconds`"),
+        ('reads: "code, history"', 'reads: "code, everything"', "`metadata.reads` has the word 'everything'"),
+        ('reads: "code, history"', 'reads: "cache"', "`metadata.reads` has the word 'cache'"),
+        ('seconds: "2.5"', 'writes: "code"', "`metadata.writes` has the word 'code'"),
+        ('seconds: "2.5"', 'network: "any"', "`metadata.network` has the word 'any'"),
         ('seconds: "2.5"', 'seconds: "inf"', "`metadata.seconds`"),
         ("---\n\n# Greet", "\n# Greet", "is missing"),
         ("metadata:", "metadata: 3\nallowed-tools:", "`metadata` must be a mapping"),
@@ -208,3 +213,11 @@ def test_a_lock_that_cannot_be_used_stops_everything(tmp_path, text):
     (tmp_path / "skills.lock").write_text(text)
     with pytest.raises(ConfigError, match=r"skills\.lock"):
         lock.check(tmp_path)
+
+
+def test_what_skills_said_in_sentences_once_still_has_a_meaning():
+    """Such versions come back from git when a session is replayed."""
+    old = {"reads": "the use case's code and source tables", "writes": "none", "network": "none", "seconds": "900"}
+    assert read_needs(old) == Needs(reads=("code", "history"), writes=("cache",), seconds=900) and not read_needs(old).effects
+    old = {"reads": "the model registry", "writes": "the model registry and the release history"}
+    assert read_needs(old).effects == ("registry",)

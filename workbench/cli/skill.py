@@ -28,7 +28,7 @@ class ListedSkill(BaseModel):
     tree: str
     locked: bool
     description: str
-    needs: dict[str, str | float | None]
+    needs: dict[str, list[str] | float]
 
 
 class SkillList(BaseModel):
@@ -130,7 +130,7 @@ def _list(settings: Settings, console: Console) -> ExitCode:
             tree=skill.tree_id,
             locked=locked.get(skill.name) == lock.Locked(skill.version, skill.tree_id),
             description=skill.description,
-            needs=vars(skill.needs),
+            needs={name: list(need) if isinstance(need, tuple) else need for name, need in vars(skill.needs).items()},
         )
         for skill in discover(settings.root).values()
     ]
@@ -195,11 +195,11 @@ def _checked(settings: Settings, args: argparse.Namespace, console: Console) -> 
 def _validated(root: Path, name: str, console: Console) -> CheckedSkill:
     from workbench.skills import lock
     from workbench.skills.discover import find
-    from workbench.skills.run import load
+    from workbench.skills.run import LoadedSkill, SkillContext, schemas
 
     try:
         skill = find(root, name)
-        load(skill.path, skill.tree_id)
+        schemas(LoadedSkill(skill), SkillContext(Settings(root=root), root))
         lock.check_skill(skill, lock.read(root))
     except WorkbenchError as error:
         return CheckedSkill(name=name, ok=False, problem=visible(error.message), hint=visible(error.hint))

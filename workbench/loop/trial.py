@@ -23,6 +23,7 @@ from workbench.gates.rule import NotApplicable, NotExercised
 from workbench.pipeline.contract import Contract
 from workbench.pipeline.results import Fold, Run
 from workbench.pipeline.runner import Pipeline
+from workbench.sandbox import HIDDEN_IN_WORKSPACE
 from workbench.settings import STATE, Settings
 
 _LEFT_OUT = {
@@ -37,6 +38,8 @@ _LEFT_OUT = {
     "node_modules",
     "mlruns",
 }
+# Neither a skill nor a stage reads these; of policies only stages don't, and they belong to the digest of the code.
+_UNREAD = frozenset(HIDDEN_IN_WORKSPACE) - {"review_policies"}
 
 
 @contextmanager
@@ -69,13 +72,15 @@ def _copy(root: Path, copy: Path, shared: set[Path]) -> None:
         (copy / here).mkdir(parents=True, exist_ok=True)
         for name in list(folders):
             source = Path(directory) / name
-            if name in _LEFT_OUT:
+            if name in _LEFT_OUT or (here == Path() and name in _UNREAD):
                 folders.remove(name)
             elif here / name in shared or source.is_symlink():
                 folders.remove(name)
                 (copy / here / name).symlink_to(source.resolve(), target_is_directory=True)
         for name in files:
             source = Path(directory) / name
+            if here == Path() and name in _UNREAD:
+                continue
             if source.is_symlink():
                 (copy / here / name).symlink_to(source.resolve())
             elif source.is_file():

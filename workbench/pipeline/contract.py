@@ -19,6 +19,7 @@ from pydantic_core import PydanticCustomError, core_schema
 
 from workbench.errors import ContractError, UsageError
 from workbench.pipeline.toml_lines import Line, line_index, nearest, syntax_error_line
+from workbench.settings import size_in_bytes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,18 +36,6 @@ _UNITS = {
     "h": 3600 * 10**9, "hr": 3600 * 10**9, "hour": 3600 * 10**9, "d": 86400 * 10**9, "day": 86400 * 10**9,
     "w": 7 * 86400 * 10**9, "week": 7 * 86400 * 10**9,
 }  # fmt: skip
-_BYTES = {
-    "": 1,
-    "b": 1,
-    "kb": 10**3,
-    "mb": 10**6,
-    "gb": 10**9,
-    "tb": 10**12,
-    "kib": 2**10,
-    "mib": 2**20,
-    "gib": 2**30,
-    "tib": 2**40,
-}
 
 
 class Duration(str):
@@ -95,17 +84,6 @@ def _unit(unit: str) -> int | None:
     if unit in ("H", "D", "W", "T", "S"):
         unit = unit.lower()
     return _UNITS.get(unit) or (_UNITS.get(unit[:-1]) if len(unit) > 3 and unit.endswith("s") else None)
-
-
-def size_in_bytes(text: str) -> int:
-    """`"1GB"`, `"512 MiB"` → bytes. Raises ValueError for anything else, zero included."""
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", text)
-    if match is None or match[2].lower() not in _BYTES:
-        raise ValueError(f'"{text}" is not a size; write a number and a unit, such as "1GB" or "512MiB"')
-    size = int(float(match[1]) * _BYTES[match[2].lower()])
-    if size <= 0:
-        raise ValueError("a size has to be more than nothing")
-    return size
 
 
 def _is_size(text: str) -> str:

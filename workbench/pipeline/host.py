@@ -21,8 +21,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import ConfigError, PipelineError, WorkbenchError
-from workbench.pipeline.contract import Contract, size_in_bytes
+from workbench.errors import PipelineError, WorkbenchError
+from workbench.pipeline.contract import Contract
 from workbench.pipeline.frames import read_regular
 from workbench.sandbox import Confinement, confined_command, hidden_in
 from workbench.settings import Settings
@@ -164,10 +164,6 @@ class Host:
 
     def _confinement(self) -> Confinement:
         sandbox = self._settings.sandbox
-        try:
-            memory = size_in_bytes(sandbox.memory)
-        except ValueError as error:
-            raise ConfigError(f"workbench.toml: `sandbox.memory`: {error}.", 'such as memory = "16GB"') from None
         further = [self._settings.root / path for path in sandbox.read]
         # A checkout of a tree links to the workspace's data.
         further += [place for name in self._settings.data if (place := self._settings.root / name).is_dir()]
@@ -175,7 +171,7 @@ class Host:
             read=(self._root, self.inputs, *further),
             write=(self.outputs,),
             hidden=hidden_in(self._settings.root.resolve(), self._root),
-            memory_bytes=memory,
+            memory_bytes=sandbox.memory_bytes,
             cpu_seconds=sandbox.cpu_seconds,
             python_path=(self._root,),
         )

@@ -47,8 +47,9 @@ def register_tree(
     if report.verdict != "pass":
         raise Refusal(f"The gates of {use_case} didn't pass: the report says {report.verdict}.", AGAIN)
     say = progress or (lambda _: None)
-    settings.state.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="register-", dir=settings.state) as scratch:
+    place = settings.state / "registering"
+    place.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=place) as scratch:
         root = Path(scratch) / "tree"
         check_out(settings, tree, root)
         contract = load_contract(root, use_case)

@@ -176,6 +176,7 @@ class Registry:
     def _open(self) -> tuple[Any, Any]:
         with locked(self._settings, "mlflow"):
             new = self._embedded and not self._database.exists()
+            self._place.mkdir(parents=True, exist_ok=True)
             if new:
                 self._progress("creating the model registry (once)")
             mlflow = _quiet_mlflow()
@@ -191,12 +192,18 @@ class Registry:
         return mlflow.exceptions.MlflowException, client
 
     @property
+    def _place(self) -> Path:
+        """A directory of its own, which a confined skill can be given; a workspace made before keeps its store where it is."""
+        state = self._settings.state
+        return state if (state / "mlflow.db").exists() else state / "registry"
+
+    @property
     def _database(self) -> Path:
-        return self._settings.state / "mlflow.db"
+        return self._place / "mlflow.db"
 
     @property
     def _artifact_root(self) -> Path:
-        return self._settings.state / "mlartifacts"
+        return self._place / "mlartifacts"
 
     def _experiment(self, use_case: str) -> str:
         """Id of the experiment whose artifacts lie in *this* workspace: one that was moved or copied gets another."""

@@ -78,8 +78,8 @@ class Again:
         if kept is not None:
             return kept, True
         loaded = self._skill(name, version, skill_tree)
-        if loaded.skill.needs.writes:
-            raise Skipped(f"{name} writes {loaded.skill.needs.writes}")
+        if loaded.skill.needs.effects:
+            raise Skipped(f"{name} writes {', '.join(loaded.skill.needs.effects)}")
         root = trees.checkout(self.settings, self.there(code))
         context = SkillContext(self.settings, root, use_case, tree=code)
         try:

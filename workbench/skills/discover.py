@@ -14,6 +14,7 @@ from pathlib import Path
 import yaml
 
 from workbench.errors import ConfigError, UsageError
+from workbench.skills.needs import Needs, read_needs
 from workbench.skills.tree import File, read_folder, tree_id
 
 FOLDER = "skills"
@@ -23,19 +24,6 @@ _NAME = re.compile(r"[a-z][a-z0-9]{0,63}")
 _SEMVER = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
 _ENTRY = re.compile(r"[a-z_][a-z0-9_]*:[A-Za-z_][A-Za-z0-9_]*")
 _FIELDS = {"name", "description", "license", "compatibility", "metadata", "allowed-tools"}
-
-
-@dataclass(frozen=True)
-class Needs:
-    """What a skill declares that it needs; words for the reader and the sandbox.
-
-    `writes` empty means that the skill changes nothing outside its answer, so a replay may run it again.
-    """
-
-    reads: str = ""
-    writes: str = ""
-    network: str = ""
-    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -132,15 +120,10 @@ def _metadata(name: str, front: Mapping[str, object]) -> dict[str, str]:
 
 
 def _needs(name: str, metadata: Mapping[str, str]) -> Needs:
-    seconds = metadata.get("seconds", "")
     try:
-        limit = float(seconds) if seconds else None
-    except ValueError:
-        limit = -1.0
-    if limit is not None and not 0 < limit < float("inf"):
-        raise _wrong(name, "metadata.seconds", 'must be a number of seconds such as "60"')
-    words = {key: "" if metadata.get(key, "") == "none" else metadata.get(key, "") for key in ("reads", "writes", "network")}
-    return Needs(**words, seconds=limit)
+        return read_needs(metadata)
+    except ValueError as error:
+        raise _wrong(name, *error.args) from None
 
 
 def _wrong(name: str, field: str, what: str) -> ConfigError:
