@@ -123,6 +123,31 @@ def test_it_opens_on_the_change_that_is_named(here: Desk) -> None:
     assert terminal.end() == 0
 
 
+def test_the_editor_gets_the_terminal_and_a_copy_to_read_at_the_line(here: Desk, tmp_path: Path) -> None:
+    editor = tmp_path / "vim"
+    editor.write_text('#!/bin/sh\necho "TOLD:$@"\nfor last; do :; done\ncat "$last" | tr A-Z a-z\nls -l "$last"\necho EDITED\n')
+    editor.chmod(0o755)
+    terminal = Terminal(here.repo.root, VISUAL=str(editor), EDITOR="none")
+    terminal.until(b"ZQZ")
+    terminal.press("\r")
+    terminal.until(b"DIFFTEXT")
+    terminal.press("}e")
+    terminal.until(b"EDITED")
+    terminal.until(b"as it is after the change")
+    terminal.press("q")
+    assert terminal.end() == 0
+    told = terminal.written
+    assert b"TOLD:-R -n --cmd set nomodeline" in told and b"-r--------" in told and b"difftext" in told
+
+
+def test_a_file_of_keys_that_cannot_be_used_is_refused_before_the_screen_opens(here: Desk) -> None:
+    place = here.repo.root / ".config" / "workbench"
+    place.mkdir(parents=True)
+    (place / "keys.toml").write_text('[keys]\nno-such = "w"\n')
+    terminal = Terminal(here.repo.root)
+    assert terminal.end() == 2 and b"there is no key called `no-such`" in terminal.written
+
+
 def test_a_terminal_that_cannot_draw_is_refused_with_what_to_do(here: Desk) -> None:
     terminal = Terminal(here.repo.root, TERM="dumb")
     assert terminal.end() == 2 and b"workbench review list" in terminal.written

@@ -41,6 +41,7 @@ COMMANDS = {
     "status": "what is in production, who moved it, on what evidence",
     "demo": "the whole story on a copy of the workspace",
     "doctor": "what this machine and workspace have and lack",
+    "completion": "completion for bash, zsh or fish",
 }
 
 
@@ -151,6 +152,11 @@ def _parser() -> argparse.ArgumentParser:
     for name, text in COMMANDS.items():
         _common(commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + "."), top=False)
     return parser
+
+
+def command_parser(name: str) -> argparse.ArgumentParser:
+    """A command's parser with the options that every command has, for whoever wants to know its words."""
+    return _subparser(_parser(), name)
 
 
 def _subparser(parser: argparse.ArgumentParser, name: str) -> argparse.ArgumentParser:
