@@ -6,14 +6,15 @@ Compared between base and result: only what a change brings, alters or takes awa
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TypeGuard
 
 from workbench.changes.code import Target, call_name, dotted
 from workbench.changes.model import RiskKind, word_set
-from workbench.changes.remembering import remembering
-from workbench.changes.signs import NOT_FEATURES, ROWS_MATTER, Sign, telltales
+from workbench.changes.remembering import aliases, outliving, remembering
+from workbench.changes.signs import NOT_FEATURES, ROWS_MATTER, Sign, by_size, telltales
 from workbench.changes.syntax import walk
 from workbench.changes.wholes import put_together, whole_tables
 from workbench.repo import TOOL_CACHES
@@ -54,6 +55,10 @@ _CIRCUMSTANCES = word_set("""
     handlers getEffectiveLevel isEnabledFor hasHandlers f_locals f_globals f_back
 """)
 _HARMLESS_OF_MODULES = frozenset({("sys", "maxsize"), ("sys", "version_info"), ("inspect", "cleandoc"), ("warnings", "warn")})
+_VALUES = word_set(
+    "DataFrame Series ndarray Index Timestamp Timedelta datetime dict list str float int tuple set UserDict UserList"
+)
+_FIELD_BEHIND = re.compile(r"\{[^{}]*\.__\w")
 _LOOKED_AT = frozenset(
     {("logging", "root"), ("logging", "disable"), ("logging", "config"), ("pd", "options"), ("pandas", "options")}
 )
@@ -124,18 +129,19 @@ def _signs(nodes: Iterable[ast.AST], shared: frozenset[str]) -> tuple[Counter[_O
     counted: Counter[_Occurrence] = Counter()
     lines: dict[_Occurrence, int] = {}
     for node in nodes:
+        names = shared | aliases(node, shared)
         for inner in walk(node):
-            for sign in _sign(inner, shared):
+            for sign in _sign(inner, names):
                 counted[sign, ast.dump(inner)] += 1
                 lines.setdefault((sign, ast.dump(inner)), getattr(inner, "lineno", 1))
-        for sign, carrier in whole_tables(node):
+        for sign, carrier in (*whole_tables(node), *outliving(node)):
             counted[sign, ast.dump(carrier)] += 1
             lines.setdefault((sign, ast.dump(carrier)), getattr(carrier, "lineno", 1))
     return counted, lines
 
 
 def _sign(node: ast.AST, shared: frozenset[str]) -> list[Sign]:
-    return [*telltales(node), *put_together(node), *remembering(node, shared), *_opaque_or_other(node, shared)]
+    return [*telltales(node), *by_size(node), *put_together(node), *remembering(node, shared), *_opaque_or_other(node, shared)]
 
 
 def _opaque_or_other(node: ast.AST, shared: frozenset[str]) -> list[Sign]:
@@ -148,6 +154,8 @@ def _opaque_or_other(node: ast.AST, shared: frozenset[str]) -> list[Sign]:
     if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load) and _is_mask(node.slice):
         reason = f"picks rows by a condition (`{_short(node)}`): which rows are trained on and judged may change"
         return [Sign(RiskKind.SPLIT, reason, ROWS_MATTER)]
+    if isinstance(node, ast.ClassDef) and _is_own_value(node):
+        return [Sign(RiskKind.UNKNOWN, f"`{node.name}` is a kind of value or table that can answer in its own way")]
     if isinstance(node, ast.FunctionDef) and node.name in _DUNDERS:
         return [
             Sign(RiskKind.UNKNOWN, f"defines `{node.name}`, by which an object can answer differently to whoever looks at it")
@@ -156,9 +164,16 @@ def _opaque_or_other(node: ast.AST, shared: frozenset[str]) -> list[Sign]:
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         return [sign for target in targets for sign in _assigned(target, shared)]
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        if _FIELD_BEHIND.search(node.value):
+            return [Sign(RiskKind.UNKNOWN, "formats a text by what lies behind an object, where no reading can follow")]
         named = next((cache for cache in TOOL_CACHES | {".workbench", ".venv"} if cache in node.value), None)
         return [Sign(RiskKind.UNKNOWN, f"names `{named}`, whose content is not part of a change")] if named else []
     return []
+
+
+def _is_own_value(node: ast.ClassDef) -> bool:
+    bases = {(dotted(base) or [""])[-1] for base in node.bases}
+    return bool(bases & _VALUES) and not any(base.endswith(("Enum", "Flag", "Protocol")) for base in bases)
 
 
 def _call(node: ast.Call) -> list[Sign]:
@@ -256,6 +271,6 @@ def _names_one(node: ast.AST, words: frozenset[str], names: frozenset[str]) -> b
             return True
         if isinstance(inner, ast.keyword) and inner.arg in words:
             return True
-        if isinstance(inner, ast.Name) and inner.id in names:
+        if isinstance(inner, ast.Name) and (inner.id in names or inner.id in words):
             return True
     return False

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from workbench.changes.code import call_name
 from workbench.changes.model import RiskKind, word_set
+from workbench.changes.syntax import walk
 
 _WRITING = word_set("""
     to_csv to_parquet to_feather to_json to_sql to_hdf to_excel save savez savez_compressed savetxt dump write_text
@@ -51,6 +52,7 @@ ROWS_MATTER = TABLES | {"fit"}
 NOT_FEATURES = ROWS_MATTER | AFTER
 _NOT_LOADING = frozenset({"preprocess", "features", "fit", "metrics", "split"}) | AFTER
 _LEARNING = AFTER | {"fit"}
+SIZED = _LEARNING | {"preprocess", "metrics"}
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,32 @@ def _is_condition(node: ast.AST) -> bool:
     while isinstance(node, ast.Subscript | ast.Attribute | ast.Call):
         node = node.func if isinstance(node, ast.Call) else node.value
     return isinstance(node, ast.Compare)
+
+
+def _by_size(node: ast.Compare | ast.BinOp) -> bool:
+    """Whether something is decided by how many rows a table has, or by a digest of it; asking whether it is empty is none."""
+    given = [node.left, *(node.comparators if isinstance(node, ast.Compare) else [node.right])]
+    if isinstance(node, ast.Compare) and any(isinstance(one, ast.Constant) and _is_nothing(one, node.ops[0]) for one in given):
+        return False
+    for one in given:
+        for inner in walk(one):
+            if isinstance(inner, ast.Call) and call_name(inner) in ("len", "nunique", "memory_usage", "hash", "count", "id"):
+                return True
+            if isinstance(inner, ast.Attribute) and inner.attr in ("shape", "size", "ndim", "nbytes"):
+                return True
+    return False
+
+
+def _is_nothing(one: ast.Constant, op: ast.cmpop) -> bool:
+    return one.value == 0 or (one.value == 1 and isinstance(op, ast.Lt | ast.GtE))
+
+
+def by_size(node: ast.AST) -> Iterator[Sign]:
+    """The sign of code that does one thing for a table of this size and another for others."""
+    decides = isinstance(node, ast.Compare) or (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod))
+    if decides and isinstance(node, ast.Compare | ast.BinOp) and _by_size(node):
+        reason = f"decides by how much there is (`{_short(node)}`), so that today's tables may not show what it does"
+        yield Sign(RiskKind.UNKNOWN, reason, SIZED)
 
 
 def _never_ends(node: ast.While) -> bool:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from tests.corpus.changes.cases import Case
-from tests.corpus.changes.evasions import again_around, again_elsewhere, elsewhere, gate, hide, steer
+from tests.corpus.changes.evasions import again_around, again_elsewhere, again_mended, elsewhere, gate, hide, steer
 
 _PARTS = (hide, elsewhere, gate, steer)
-CASES: list[Case] = [case for part in (*_PARTS, again_elsewhere, again_around) for case in part.CASES]
+CASES: list[Case] = [case for part in (*_PARTS, again_elsewhere, again_around, again_mended) for case in part.CASES]
 COVERED: dict[str, tuple[str, ...]] = {name: tests for part in _PARTS for name, tests in part.COVERED.items()}
 FAMILIES: tuple[str, ...] = tuple(
     getattr(part, f"F{number}")
