@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import unicodedata
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -44,7 +45,7 @@ class ReviewerFile(BaseModel):
     @classmethod
     def _are_different(cls, value: tuple[Reviewer, ...]) -> tuple[Reviewer, ...]:
         for what, seen in (
-            ("name", [reviewer.name for reviewer in value]),
+            ("name", [normal(reviewer.name) for reviewer in value]),
             ("identity", [normal(reviewer.identity) for reviewer in value]),
             ("key", [reviewer.blob for reviewer in value]),
         ):
@@ -69,5 +70,6 @@ def key_blob(text: str) -> bytes:
 
 
 def normal(identity: str) -> str:
-    """An identity as it is compared: case and surrounding space don't make another person."""
-    return identity.strip().casefold()
+    """An identity as it is compared: case, form of letters, and what can't be seen don't make another person."""
+    plain = unicodedata.normalize("NFKC", identity)
+    return "".join(letter for letter in plain if unicodedata.category(letter) != "Cf").strip().casefold()

@@ -154,9 +154,31 @@ def _extended(repo: Repo, known: _Chain, newest: str) -> _Chain:
                 f"The ledger is broken at entry {len(found) + 1} ({commit_id[:12]}): it doesn't follow from the entry before.",
                 "fetch refs/workbench/ledger from a clone that you trust",
             )
+        _fits(found, entry, commit_id)
         found.append(entry)
         last, before = hashlib.sha256(content).hexdigest(), commit_id
     return _Chain(newest, last, tuple(found))
+
+
+def _fits(found: Entries, entry: Applying | Applied | Aborted, commit_id: str) -> None:
+    """An end is that of a move that was begun and is not over: else it could make a spent sign-off good again."""
+    if isinstance(entry, Applying):
+        return
+    begun = found[entry.began - 1] if 1 <= entry.began <= len(found) else None
+    same = isinstance(begun, Applying) and all(
+        getattr(begun, name) == getattr(entry, name) for name in ("change", "queued", "ref", "commit")
+    )
+    if not same or any(not isinstance(other, Applying) and other.began == entry.began for other in found):
+        raise Corrupt(
+            f"The ledger is broken at entry {len(found) + 1} ({commit_id[:12]}): it ends what was not begun, or is over already.",
+            "fetch refs/workbench/ledger from a clone that you trust",
+        )
+
+
+def aborted(found: Entries) -> list[Applying]:
+    """Moves that were given up."""
+    freed = {entry.began for entry in found if isinstance(entry, Aborted)}
+    return [entry for entry in found if isinstance(entry, Applying) and entry.seq in freed]
 
 
 def unfinished(found: Entries) -> list[Applying]:

@@ -194,9 +194,14 @@ class _Check:
         begun = self.begun.get(after.id)
         if begun is not None:  # as it was when it was applied, not as the queue stands today
             queued = queue.at(self.repo, change.id, begun.queued)
+        if (queued.change.base, queued.change.result) != (change.base, change.result):
+            # An id is the beginning of a digest: whoever makes both changes can make two that begin alike.
+            why = "what was signed under its short name is another change; propose and sign this one"
+            return Step.model_validate({**about, "status": "unsigned", "why": why})
         if self.seals.about(self.repo, change, session=queued.session, at=queued.proposed_at):
             return Step.model_validate({**about, "status": "unsigned", "why": f"{seals.WHY}; take it out of the branch"})
-        at = begun.at if begun else self.now
+        # An entry is dated by whoever writes it: not earlier than any that it follows.
+        at = max(entry.at for entry in self.entries[: begun.seq]) if begun else self.now
         assessment = queue.assess(self.repo, queued)
         spent = self._spent(change, after) | self.used
         rerun = self._rerun(queued, assessment, begun)
@@ -241,7 +246,11 @@ class _Check:
         same = {entry.commit for entry in others if isinstance(entry, Applying) and entry.change == change.digest}
         if same and not any(self.repo.is_ancestor(commit, self.branch) for commit in same) and self._once(change):
             others = [entry for entry in others if entry.commit not in same]
-        return ledger.spent(others)
+        # Given up, says the ledger, but the branch has it: then it was not.
+        stands = {entry.seq for entry in ledger.aborted(others) if self.repo.is_ancestor(entry.commit, self.branch)}
+        return ledger.spent(others) | {
+            name for entry in others if entry.seq in stands and isinstance(entry, Applying) for name in entry.signoffs
+        }
 
     def _once(self, change: Change) -> bool:
         """Whether the branch goes from the change's base to its result at one place only."""
