@@ -14,7 +14,7 @@ from typing import TypeGuard
 from workbench.changes.code import Target, call_name, dotted
 from workbench.changes.model import RiskKind, word_set
 from workbench.changes.remembering import aliases, outliving, remembering
-from workbench.changes.signs import NOT_FEATURES, ROWS_MATTER, Sign, by_size, telltales
+from workbench.changes.signs import NOT_FEATURES, ROWS_MATTER, SIZED, Sign, by_size, telltales
 from workbench.changes.syntax import walk
 from workbench.changes.wholes import put_together, whole_tables
 from workbench.repo import TOOL_CACHES
@@ -112,8 +112,9 @@ def opaque_signs(nodes: Iterable[ast.AST], shared: frozenset[str]) -> list[str]:
         seeded = {id(part) for inner in walk(node) if _is_seeded(inner) for part in walk(inner.func)}
         for inner in walk(node):
             for sign in _sign(inner, shared) if id(inner) not in seeded else ():
-                # Another seed is a question for people; that there is one makes a run the same each time.
-                if sign.kind is RiskKind.UNKNOWN and not sign.gone:
+                # Another seed is a question for people; that there is one makes a run the same each time. What is decided by
+                # size was decided before: what says something new is told apart from this.
+                if sign.kind is RiskKind.UNKNOWN and not sign.gone and sign.stages != SIZED:
                     found.setdefault(sign.reason)
     return list(found)
 
@@ -271,6 +272,6 @@ def _names_one(node: ast.AST, words: frozenset[str], names: frozenset[str]) -> b
             return True
         if isinstance(inner, ast.keyword) and inner.arg in words:
             return True
-        if isinstance(inner, ast.Name) and (inner.id in names or inner.id in words):
+        if isinstance(inner, ast.Name) and inner.id in names:
             return True
     return False

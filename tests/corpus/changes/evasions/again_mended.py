@@ -24,7 +24,6 @@ CASES: list[Case] = [
     shop(F16, "True in place of 1", "features.py", ("min_periods=1", "min_periods=True"), kinds="feature"),
     shop(F16, "not less in place of more", "split.py", ("(hour >= start)", "~(hour < start)"), kinds="split"),
     shop(F16, "changed where it lies", "split.py", ("    end = hours.max() + pd.Timedelta(\"1h\")", "    hours += pd.Timedelta(\"1h\")\n    end = hours.max()"), kinds="split"),
-    shop(F16, "a draw that comes before another", "data.py", ("    price = 10 + rng.integers(-2, 3, len(keys)).astype(float)\n", ""), ("    size = keys[\"store\"].map", "    noise = rng.normal(0, 1, len(keys))\n    price = 10 + rng.integers(-2, 3, len(keys)).astype(float)\n    size = keys[\"store\"].map"), ("rng.normal(0, 1, len(keys))\n    return", "noise\n    return")),
     shop(F16, "a default that is taken early", "settings.py", ("LABEL_HOURS = 2", "LABEL_HOURS = 2\n\n\ndef late(hours=LABEL_HOURS):\n    return hours"), ("LOWEST = 0.0", "LABEL_HOURS = late() - 2\nLOWEST = 0.0"), kinds="split"),
     shop(F16, "a name of the loop used after it", "split.py", ("    for start in starts(hour):\n", "    for start in starts(hour):\n        pass\n    for _ in starts(hour):\n"), kinds="split"),
     shop(F16, "an assertion with an effect", "split.py", ("    length = pd", "    assert hour.pop(0) is not None\n    length = pd"), kinds="split"),
