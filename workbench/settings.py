@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from workbench.errors import ConfigError, UsageError
 
@@ -89,6 +89,41 @@ class LoopSettings(_Section):
     """The branch that accepted changes are applied to; empty means the branch that HEAD points at."""
 
 
+class ModelPrices(_Section):
+    """US dollars a million tokens; what a session may cost is counted with them, so keep them as your contract has them."""
+
+    input: Annotated[float, Field(ge=0)] = 5.0
+    output: Annotated[float, Field(ge=0)] = 25.0
+    cache_write: Annotated[float, Field(ge=0)] = 6.25
+    cache_read: Annotated[float, Field(ge=0)] = 0.5
+
+
+class ClaudeSettings(_Section):
+    """The model that the `claude` driver asks. Key and endpoint come from the environment alone: a file that is handed on with
+    the code could send the key elsewhere.
+    """
+
+    model: Annotated[str, Field(pattern=r"^[\w.:@/-]{1,128}$")] = "claude-opus-5-5"
+    effort: Literal["", "low", "medium", "high", "xhigh", "max"] = "high"
+    """Empty: the endpoint's own choice."""
+    thinking: bool = True
+    """Adaptive thinking; off for models without it."""
+    max_output: Annotated[int, Field(ge=256)] = 32_000
+    """Tokens of one answer."""
+    calls: Annotated[int, Field(ge=1)] = 80
+    """Calls of the model in one turn."""
+    attempts: Annotated[int, Field(ge=1)] = 8
+    """How often one call is tried where the endpoint is busy or the line is cut."""
+    timeout_seconds: Annotated[float, Field(gt=0)] = 600.0
+    cache_ttl: Literal["5m", "1h"] = "5m"
+    clear_above: Annotated[int, Field(ge=0)] = 0
+    """Input tokens above which the API leaves out old tool results (a beta); 0: never."""
+    tool_result_characters: Annotated[int, Field(ge=1000)] = 30_000
+    prices: ModelPrices = Field(default_factory=ModelPrices)
+    api_key: SecretStr = SecretStr("")
+    base_url: str = ""
+
+
 class ReviewSettings(_Section):
     """`key` is the reviewer's own SSH private key file; a person's preference, so normally given in the environment."""
 
@@ -116,8 +151,14 @@ class Settings(BaseModel):
     loop: LoopSettings = Field(default_factory=LoopSettings)
     review: ReviewSettings = Field(default_factory=ReviewSettings)
     engine: EngineSettings = Field(default_factory=EngineSettings)
+    claude: ClaudeSettings = Field(default_factory=ClaudeSettings)
     unsafe_no_sandbox: bool = False
     """Set by `--unsafe-no-sandbox` alone: never by a file or the environment, which an agent could write."""
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Values that no recording may hold."""
+        return tuple(value for value in (self.claude.api_key.get_secret_value(),) if value)
 
     @property
     def state(self) -> Path:
@@ -146,6 +187,8 @@ def tracking_credentials(environment: Mapping[str, str] | None = None) -> dict[s
 def load_settings(start: Path, environment: Mapping[str, str] | None = None, *, unsafe_no_sandbox: bool = False) -> Settings:
     """Reads the workspace's settings; `WORKBENCH_KEY` and `MLFLOW_TRACKING_URI` in the environment fill what is unset.
 
+    `ANTHROPIC_API_KEY` and `ANTHROPIC_BASE_URL` are read from the environment only.
+
     Raises UsageError outside a workspace and ConfigError for a file that can't be used.
     """
     root = find_root(start)
@@ -158,12 +201,20 @@ def load_settings(start: Path, environment: Mapping[str, str] | None = None, *, 
     for reserved in ("root", "unsafe_no_sandbox"):
         if reserved in table:
             raise ConfigError(f"{MARKER} can't set `{reserved}`.", "take it out; it is given on the command line")
+    claude = table.get("claude")
+    for reserved, variable in (("api_key", "ANTHROPIC_API_KEY"), ("base_url", "ANTHROPIC_BASE_URL")):
+        if isinstance(claude, dict) and reserved in claude:
+            raise ConfigError(f"{MARKER} can't set `claude.{reserved}`.", f"take it out, and set {variable} in the environment")
     try:
         settings = Settings.model_validate({**table, "root": root, "unsafe_no_sandbox": unsafe_no_sandbox})
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise ConfigError(f"{MARKER}: `{where}`: {first['msg']}.", "see docs/settings.md for the keys there are") from None
+    where_from = {"api_key": environment.get("ANTHROPIC_API_KEY", ""), "base_url": environment.get("ANTHROPIC_BASE_URL", "")}
+    if any(where_from.values()):
+        given = {"api_key": SecretStr(where_from["api_key"].strip()), "base_url": where_from["base_url"].strip()}
+        settings = settings.model_copy(update={"claude": settings.claude.model_copy(update=given)})
     if not settings.review.key and environment.get("WORKBENCH_KEY"):
         settings = settings.model_copy(update={"review": ReviewSettings(key=environment["WORKBENCH_KEY"])})
     if not settings.mlflow.tracking_uri and environment.get("MLFLOW_TRACKING_URI"):

@@ -55,7 +55,7 @@ def test_edits_lie_on_top_and_become_a_tree(repo: Repo, tree: str, place: WorkPl
 
 
 def test_only_code_is_listed(place: WorkPlace) -> None:
-    assert place.paths() == ["docs/binary.bin", "pipelines/visits/model.py", "skills/build/skill.py", "workbench.toml"]
+    assert place.paths() == ["docs/binary.bin", "pipelines/visits/model.py", "workbench.toml"]
     assert not list(place.search("secret|SECRET|KEY|door"))
 
 

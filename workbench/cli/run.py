@@ -43,7 +43,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Adds this command's arguments."""
     parser.add_argument("use_case", metavar="USE_CASE", nargs="?", help="a folder below pipelines/")
     parser.add_argument("--goal", default="", help="what the session is for, in words; recorded")
-    parser.add_argument("--driver", help="who decides the next step: playbook (default)")
+    parser.add_argument("--driver", help="who decides the next step: playbook (default), claude, or recorded:SESSION")
     parser.add_argument("--propose", metavar="REV", action="append", default=[], help="take in what REV changed since the branch")
     parser.add_argument("--resume", metavar="SESSION", help="go on with a session that waits for a person or was killed")
     for flags, text in (

@@ -135,7 +135,7 @@ class LoopContext:
 
     def record_change(self, step: int, node: str, change: Change) -> None:
         """Records a change with its diff for people, and keeps its trees from git's garbage collection."""
-        self._keep(change)
+        self.keep(change.result, change.title, change.author)
         diffs = file_diffs(self.repo, change)
         self.record(
             "change",
@@ -151,13 +151,13 @@ class LoopContext:
             diff=self.blob([asdict(diff) for diff in diffs]),
         )
 
-    def _keep(self, change: Change) -> None:
-        # A replay needs every tree of the session a month later; nothing else in git may refer to them.
+    def keep(self, tree: str, title: str, author: Author | None = None) -> None:
+        """Keeps a tree from git's garbage collection: a replay needs every tree of the session a month later."""
         ref = f"refs/workbench/sessions/{self.session_id}"
         before = self.repo.refs(ref).get(ref)
         parents = [before] if before else [self.writer.header.base]
-        who = Identity(change.author.name, change.author.email)
-        self.repo.commit(change.result, parents, change.title, author=who, ref=ref, expect=before)
+        who = author or self.agent
+        self.repo.commit(tree, parents, title, author=Identity(who.name, who.email), ref=ref, expect=before)
 
     def budget_spent(self, step: int, seconds: float) -> str:
         """Which budget is spent, in words; empty while none is."""

@@ -126,7 +126,10 @@ def start(
     if len({proposal["email"] for proposal in taken}) > 1:
         # A change has one author, who can't sign it: with several, all but one could.
         raise UsageError("The proposals are by different authors.", "take them in one after the other, each in its own session")
-    with _named(header.id), SessionWriter.create(settings.root / PLACE / header.id, header, secrets=secrets) as writer:
+    with (
+        _named(header.id),
+        SessionWriter.create(settings.root / PLACE / header.id, header, secrets=(*secrets, *settings.secrets)) as writer,
+    ):
         ctx = LoopContext(
             settings, repo, writer, decide, use_case, target, say, words, entered=partial(entered, writer.directory)
         )
@@ -167,7 +170,7 @@ def resume(
     directory = find_session(settings.root, settings.state, wanted)
     given = [*(instruction("answer", text) for text in directions), *instructions]
     # First the lock: what the session is like is only known for certain under it.
-    with _named(directory.name), SessionWriter.resume(directory, secrets=secrets) as writer:
+    with _named(directory.name), SessionWriter.resume(directory, secrets=(*secrets, *settings.secrets)) as writer:
         ending = read_session(directory).outcome
         decide = load_driver(writer.header.driver, settings)
         repo = Repo.open(settings.root)

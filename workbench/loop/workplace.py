@@ -20,13 +20,13 @@ MAX_FILE = 400_000
 MAX_EDITED = 200
 """Files that one turn may touch."""
 
-_UNREADABLE = frozenset({"review_policies", "sessions"})
+_UNREADABLE = frozenset({"review_policies", "sessions", "skills"})
 _DATA = (
     ".csv", ".tsv", ".parquet", ".feather", ".arrow", ".orc", ".jsonl", ".ndjson", ".xlsx", ".npy", ".npz", ".h5", ".hdf5",
     ".sqlite", ".db", ".duckdb", ".pkl", ".pickle", ".joblib", ".gz", ".zip",
 )  # fmt: skip
 """Names of files that hold rows, the hold-out's among them: those are looked at through skills only."""
-_FIXED = frozenset({"skills", "skills.lock", "workbench.toml", "hooks", "conftest.py", "sitecustomize.py", "usercustomize.py"})
+_FIXED = frozenset({"skills.lock", "workbench.toml", "hooks", "conftest.py", "sitecustomize.py", "usercustomize.py"})
 
 
 @dataclass(frozen=True)

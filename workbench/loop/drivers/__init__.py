@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Driver = Callable[["Turn"], Answer]
 """What is there to decide on → what to do next."""
 
-DRIVERS = ("playbook",)
+DRIVERS = ("playbook", "claude", "recorded")
 
 
 def load_driver(name: str, settings: Settings) -> Driver:
