@@ -11,8 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
-
 from workbench.errors import UsageError, WorkbenchError
 from workbench.loop import looks
 from workbench.loop.dialogue.prompt import cut, fenced, shown
@@ -24,8 +22,8 @@ from workbench.loop.workplace import edited_tree
 from workbench.sessions.events import SkillRan
 from workbench.sessions.reader import read_session
 from workbench.skills import lock
-from workbench.skills.discover import FOLDER, discover
-from workbench.skills.run import load
+from workbench.skills.discover import Skill, discover
+from workbench.skills.run import SkillContext, load, schemas
 
 SKILL = "skill_"
 """In front of a skill's name, so that none can take the place of another tool."""
@@ -34,6 +32,7 @@ _QUIET = frozenset({"profile", "explain", "validate", "migrate", "upgrade", "del
 """Skills that show no score on the test; before any other, the tree is built, which counts the look."""
 _OURS = {"audit": frozenset({"looks"})}
 """Fields that the loop fills in itself."""
+_SCHEMAS: dict[str, dict[str, Any]] = {}
 _MARK = "[redacted:"
 _LINES = 2000
 
@@ -79,7 +78,7 @@ class Tools:
 
     turn: Turn
     _texts: dict[str, frozenset[str]] = field(default_factory=dict)
-    _models: dict[str, type[BaseModel]] = field(default_factory=dict)
+    _fields: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def specs(self) -> list[dict[str, Any]]:
         """Every tool, in the same order each time."""
@@ -88,12 +87,20 @@ class Tools:
         found = [*_OWN]
         for name, skill in sorted(discover(root).items()):
             entry = locked.get(name)
-            if skill.needs.writes or entry is None or entry.tree != skill.tree_id:
+            if skill.needs.effects or skill.needs.network or entry is None or entry.tree != skill.tree_id:
                 continue
-            self._models[name] = load(root / FOLDER / name, skill.tree_id).input_model
-            schema, self._texts[name] = strict_schema(self._models[name].model_json_schema(), _OURS.get(name, frozenset()))
+            schema, self._texts[name] = strict_schema(self._input_of(skill), _OURS.get(name, frozenset()))
+            self._fields[name] = frozenset(schema["properties"])
             found.append({"name": f"{SKILL}{name}", "description": skill.description, "input_schema": schema})
         return strict_of(found)
+
+    def _input_of(self, skill: Skill) -> dict[str, Any]:
+        """The JSON schema of a skill's input; its code is imported where skills run, once for all turns."""
+        if skill.tree_id not in _SCHEMAS:
+            ctx = self.turn.ctx
+            where = SkillContext(ctx.settings, ctx.settings.root, ctx.use_case)
+            _SCHEMAS[skill.tree_id] = schemas(load(skill.path, skill.tree_id), where)["input"]
+        return _SCHEMAS[skill.tree_id]
 
     def call(self, name: str, arguments: Mapping[str, Any]) -> Result:
         """Does what the call asks for; whatever is wrong with it is said in the result."""
@@ -185,15 +192,9 @@ class Tools:
             given = given_input(arguments, self._texts[name])
         except ValueError:
             raise UsageError("A field that is to hold JSON doesn't.", "nothing was run; write valid JSON") from None
-        unknown = _OURS.get(name, frozenset()) & given.keys()
+        unknown = given.keys() - self._fields[name]
         if unknown:
-            raise UsageError(f"The field `{min(unknown)}` is the loop's.", "leave it out")
-        try:
-            self._models[name].model_validate(given)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "input"
-            raise UsageError(f"`{where}`: {first['msg']}.", "nothing was run; see the schema") from None
+            raise UsageError(f"There is no field `{min(unknown)[:80]}`.", "nothing was run; leave it out")
         tree = self._tree()
         if name not in _QUIET:
             built = self._output("build", tree, {})
