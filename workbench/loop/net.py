@@ -180,13 +180,14 @@ def person_said(ctx: LoopContext, change_id: str) -> Said | None:
     return Said("approve", _names(standing.approvals), [found.id for found in standing.approvals], comment)
 
 
-def apply_queued(ctx: LoopContext, change_id: str, measured: Measured | None = None) -> Application:
-    """Onto the branch, with the gate report that lies in the queue; raises what `apply` raises.
+def apply_queued(ctx: LoopContext, change_id: str, measured: Measured | None = None, report: bytes | None = None) -> Application:
+    """Onto the branch; raises what `apply` raises.
 
-    `measured` is what this session saw when it ran the change, for one that goes in without people.
+    `measured` and `report` are what this session saw when it ran the change and its gates, for one that goes in without people.
+    What people signed covers the report that lies in the queue, and goes by that.
     """
     queued = queue.get(ctx.repo, change_id)
-    report = queue.evidence(ctx.repo, queued).get(GATES)
+    report = queue.evidence(ctx.repo, queued).get(GATES) if report is None else report
     gates = GateEvidence.from_report(report) if report else None
     return ctx.apply(queued, gates, measured)
 

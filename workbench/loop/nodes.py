@@ -56,7 +56,7 @@ def settle(ctx: LoopContext, state: LoopState) -> LoopState:
     if report is None:
         return {}
     queued = net.enqueue(ctx, judged, report)
-    applied = net.apply_queued(ctx, queued.id, judged.measured)
+    applied = net.apply_queued(ctx, queued.id, judged.measured, report)
     ctx.record("applied", step=state["step"], node="settle", change=queued.id, commit=applied.commit, by="policy")
     ctx.say(f"applied without a person: the policy asks nobody for {judged.kinds}")
     return {"landed": state["tree"], "signed": [], "summaries": []}

@@ -244,7 +244,7 @@ class _Check:
         """
         others = [entry for entry in self.entries if entry.commit != after.id]
         same = {entry.commit for entry in others if isinstance(entry, Applying) and entry.change == change.digest}
-        if same and not any(self.repo.is_ancestor(commit, self.branch) for commit in same) and self._once(change):
+        if same and self._once(change, same):
             others = [entry for entry in others if entry.commit not in same]
         # Given up, says the ledger, but the branch has it: then it was not.
         stands = {entry.seq for entry in ledger.aborted(others) if self.repo.is_ancestor(entry.commit, self.branch)}
@@ -252,10 +252,11 @@ class _Check:
             name for entry in others if entry.seq in stands and isinstance(entry, Applying) for name in entry.signoffs
         }
 
-    def _once(self, change: Change) -> bool:
-        """Whether the branch goes from the change's base to its result at one place only."""
-        trees = [tree for _, tree in self.repo.chained_trees(self.branch)]
-        return sum(pair == (change.base, change.result) for pair in pairwise(trees)) == 1
+    def _once(self, change: Change, applied: set[str]) -> bool:
+        """Whether the branch itself goes from the change's base to its result at one place only, and not by those commits."""
+        line = self.repo.chained_trees(self.branch)
+        steps = sum((old, new) == (change.base, change.result) for (_, old), (_, new) in pairwise(line))
+        return steps == 1 and not applied & {commit for commit, _ in line}
 
     def _hint(self, change: Change, after: Commit) -> str:
         """What a person may want to know of a step that nobody signed."""

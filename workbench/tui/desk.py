@@ -16,7 +16,7 @@ from workbench.changes import FileDiff, file_diffs
 from workbench.errors import Corrupt, UsageError, WorkbenchError
 from workbench.policy import Policy, Reviewer
 from workbench.repo import Repo
-from workbench.review import index, queue, seals, signoff, sshsig
+from workbench.review import carry, index, queue, seals, signoff, sshsig
 from workbench.review.index import Waiting
 from workbench.review.queue import Assessment, QueuedChange
 from workbench.review.signoff import SignOff, Standing, Verdict
@@ -103,7 +103,9 @@ class Desk:
         try:
             diffs = file_diffs(self._repo, queued.change)
             assessment = queue.assess(self._repo, queued)
-            standing = signoff.valid(self._repo, queued, datetime.now(UTC), assessment=assessment)
+            standing = signoff.valid(
+                self._repo, queued, datetime.now(UTC), assessment=assessment, rerun=carry.recorded(assessment)
+            )
             return Opened(queued, diffs, assessment, standing, queue.evidence(self._repo, queued))
         except WorkbenchError as error:
             return Opened(queued, diffs, error=error)

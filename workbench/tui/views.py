@@ -9,7 +9,7 @@ from workbench.changes import FileDiff
 from workbench.review.gates import missing_gates
 from workbench.review.index import Waiting
 from workbench.review.queue import Assessment, QueuedChange
-from workbench.review.signoff import SignOff, Standing, unmet
+from workbench.review.signoff import MEASURED_AGAIN, SignOff, Standing, unmet
 from workbench.tui.desk import VERDICTS, Opened
 from workbench.tui.drafts import Draft
 from workbench.tui.lines import Line, line
@@ -74,6 +74,7 @@ def policy_lines(queued: QueuedChange, assessment: Assessment, standing: Standin
     if decision.decision == "block":
         lines.append(line("✗ blocked: this change can't be applied by anybody", "bad"))
     lines += [line(f"✗ {text}", "warning") for text in missing] or [line("✓ nothing", "good")]
+    lines += [line(f"Δ {text}", "warning") for text in standing.since]
     lines += [line(""), line("WHAT THE POLICY ASKS", "heading")]
     lines.append(line(f"decision: {decision.decision}, approvals: {decision.requires.approvals}"))
     if decision.requires.roles:
@@ -113,6 +114,8 @@ def _signoff_lines(standing: Standing) -> list[Line]:
     lines: list[Line] = []
     for given in (*standing.approvals, *standing.objections):
         lines += _said(given)
+        if given.id in standing.carried:
+            lines.append(line(f"    carried over from change {standing.carried[given.id][7:19]}; {MEASURED_AGAIN}", "dim"))
     lines += [line(f"○ {name} doesn't count: {why}", "dim") for name, why in standing.invalid]
     return lines or [line("nobody has signed yet", "dim")]
 
