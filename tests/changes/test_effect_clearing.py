@@ -33,6 +33,16 @@ def test_a_refactor_around_a_branch_that_never_ran_is_not(tmp_path: Path) -> Non
     assert any("did not run" in line for line in running.said)
 
 
+@pytest.mark.slow
+def test_words_that_were_there_in_another_place_say_something_new(tmp_path: Path) -> None:
+    """The rows that would show it are left out of today's frame: it only shows where sales are missing."""
+    running = Running(tmp_path)
+    edit = swapped(SHOP_FEATURES, ("min_periods=1", "min_periods=23"))
+    found = running.judged({P + "features.py": edit})
+    assert "feature" in stands(found)
+    assert any("min_periods=23" in line for line in running.said)
+
+
 EXTRACTED = swapped(
     SHOP_FEATURES,
     (

@@ -158,10 +158,12 @@ def _token(node: ast.AST, own: set[str], bindings: Mapping[str, object], come: s
     elif isinstance(node, ast.BinOp | ast.AugAssign | ast.UnaryOp):
         if not isinstance(node.op, ast.Not):
             yield ("operator", type(node.op).__name__)
+        yield from _beside(type(node.op).__name__, [getattr(node, side, None) for side in ("left", "right", "value", "operand")])
     elif isinstance(node, ast.BoolOp):
         yield ("operator", type(node.op).__name__)
     elif isinstance(node, ast.Compare):
         yield from (("comparison", _LIKE.get(type(op), type(op).__name__)) for op in node.ops)
+        yield from _beside("a comparison", [node.left, *node.comparators])
     elif isinstance(node, ast.comprehension):
         yield from (("branch", "") for _ in node.ifs)
     elif isinstance(node, _BRANCHES):
@@ -177,10 +179,23 @@ def _call_tokens(node: ast.Call, own: set[str], come: set[str]) -> Iterator[Toke
             yield ("call", "with `**`")
         elif not (named and call_name(node) in come):
             yield ("word", keyword.arg)
+            if isinstance(keyword.value, ast.Constant) or (isinstance(keyword.value, ast.Name) and keyword.value.id not in own):
+                yield ("argument", f"`{keyword.arg}={ast.unparse(keyword.value)}`")
+    if not (named and call_name(node) in come | own) and call_name(node) not in _SAYING:
+        for number, given in enumerate(node.args):
+            if isinstance(given, ast.Constant):
+                yield ("argument", f"`{ast.unparse(given)}` as number {number + 1} of `{call_name(node)}`")
     if named and call_name(node) in own:
         yield ("call", "of a name of its own")
     if not isinstance(node.func, ast.Name | ast.Attribute):
         yield ("call", "of something computed")
+
+
+def _beside(what: str, sides: Iterable[ast.AST | None]) -> Iterator[Token]:
+    """A number in another place says something else, although it was said elsewhere before."""
+    for side in sides:
+        if isinstance(side, ast.Constant) and not isinstance(side.value, str):
+            yield ("number", f"`{ast.unparse(side)}` beside {what}")
 
 
 def _spoken(node: ast.AST) -> Iterator[ast.AST]:
