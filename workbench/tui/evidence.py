@@ -68,7 +68,8 @@ def effect_lines(assessment: Assessment, stored: bytes | None, width: int = NARR
     if measured is None:
         wrong = "nobody ran it" if stored is None else "what came with it is not about exactly these trees; it counts for nothing"
         return [*lines, line(f"! {wrong}: the risks below are those read from the code", "warning")]
-    lines += [line(f"  {text}") for text in measured.words]
+    # What running shows stands below in full.
+    lines += [line(f"  {text}") for text in measured.words if not text.startswith("nothing is cleared: running it shows")]
     for risk in measured.risks:
         where = " · ".join(part for part in (risk.use_case, risk.stage) if part)
         lines.append(line(f"● {risk.kind.value}" + (f": {where}" if where else ""), "bad"))
