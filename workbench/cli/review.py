@@ -189,7 +189,7 @@ def _open(settings: Settings, args: argparse.Namespace, console: Console) -> Exi
         select=select,
         key=args.key,
         color=console.color or (_in_browser() and not _plain(args)),
-        environment=_for_the_key(),
+        environment=for_the_key(),
         preferences=dict(os.environ),
     )
     return ExitCode.OK
@@ -220,7 +220,8 @@ def _browse(settings: Settings, args: argparse.Namespace, console: Console) -> E
     return ExitCode.OK
 
 
-def _for_the_key() -> dict[str, str]:
+def for_the_key() -> dict[str, str]:
+    """What ssh-keygen may see of the environment."""
     return {name: os.environ[name] for name in _FOR_THE_KEY if name in os.environ}
 
 
@@ -324,7 +325,7 @@ def _sign(repo: Repo, settings: Settings, args: argparse.Namespace, console: Con
     questions = queue.assess(repo, queued).decision.requires.questions
     signed = signoff.sign(
         repo, queued.id, verdict=_VERDICTS[args.action], key=key, role=args.role, answers=_answers(args.answer, len(questions)),
-        comment=args.comment, environment=_for_the_key(),
+        comment=args.comment, environment=for_the_key(),
         interactive=console.interactive,
     )  # fmt: skip
     assessment = queue.assess(repo, queued)

@@ -7,6 +7,8 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
@@ -53,12 +55,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(*flags, metavar="TEXT", action="append", default=[], help=text)
     parser.add_argument("--take-over", action="store_true", help="with --resume: edit the step in a directory of your own")
     parser.add_argument("--hand-back", action="store_true", help="with --resume: what you edited becomes a change by you")
+    parser.add_argument("--plain", action="store_true", help="lines instead of the screen, also on a terminal")
     parser.add_argument("--headless", action="store_true", help="never ask: queue what needs a person and exit 3")
     parser.add_argument("--unsafe-no-sandbox", action="store_true", help="run stage code unconfined; recorded in the session")
 
 
 def run(args: argparse.Namespace, console: Console) -> ExitCode:
-    """Runs or resumes a session; on a terminal a waiting change can be reviewed at once."""
+    """Runs or resumes a session; on a terminal that is watched, steered and signed on a screen."""
     from workbench.loop import session
 
     settings = load_settings(args.directory, unsafe_no_sandbox=args.unsafe_no_sandbox)
@@ -67,24 +70,56 @@ def run(args: argparse.Namespace, console: Console) -> ExitCode:
     if not args.resume and (args.direct or args.answer or args.take_over or args.hand_back):
         hint = "give it with --resume SESSION; a new one takes --goal TEXT"
         raise UsageError("That is for a session that is there already.", hint)
+    wanted = _wanted(settings, args)
+    if _on_screen(args, console):
+        return _screen(settings, args, wanted, console)
     if args.resume:
-        result = resumed(settings, args.resume, _wanted(settings, args), console)
-    else:
-        say = _say(console)
-        with _interruptible(console):
-            result = session.start(
-                settings, args.use_case, goal=args.goal, driver=args.driver, proposals=args.propose,
-                secrets=secrets_of(dict(os.environ)), say=say,
-            )  # fmt: skip
-    while result.change is not None and result.outcome == "waiting" and console.interactive and not args.headless:
-        from workbench.tui.app import run_review
-
-        run_review(settings, select=result.change, color=console.color)
-        answered = resumed(settings, result.session, (), console)
-        if answered.outcome == "waiting":
-            break
-        result = answered
+        return told(resumed(settings, args.resume, wanted, console), console)
+    with _interruptible(console):
+        result = session.start(
+            settings, args.use_case, goal=args.goal, driver=args.driver, proposals=args.propose,
+            secrets=secrets_of(dict(os.environ)), say=_say(console),
+        )  # fmt: skip
     return told(result, console)
+
+
+def _on_screen(args: argparse.Namespace, console: Console) -> bool:
+    """Whether somebody sits at a terminal that can draw, and wants to see it."""
+    plain = args.headless or args.plain or console.json or console.quiet
+    return console.interactive and not plain and console.out.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+
+
+def _screen(settings: Settings, args: argparse.Namespace, wanted: Sequence[Instruction], console: Console) -> ExitCode:
+    """The same on the run screen; what is printed is how it stands when the screen is left."""
+    from workbench.cli.identity import person
+    from workbench.cli.review import for_the_key
+    from workbench.loop import session
+    from workbench.tui.app import preferred, run_loop
+    from workbench.tui.run import RunScreen
+
+    environment = dict(os.environ)
+    secrets = tuple(secrets_of(environment))
+    if args.resume:
+        first = partial(session.resume, settings, args.resume, instructions=wanted, secrets=secrets)
+    else:
+        first = partial(
+            session.start, settings, args.use_case, goal=args.goal, driver=args.driver, proposals=args.propose, secrets=secrets
+        )
+    screen = RunScreen(
+        settings, first, who=person(settings), key=Path(settings.review.key) if settings.review.key else None,
+        environment=for_the_key(), person=preferred(settings, environment), secrets=secrets,
+    )  # fmt: skip
+    runner = run_loop(screen, color=console.color, report=console.warn)
+    if runner.error is not None:
+        raise runner.error
+    if runner.result is not None:
+        return told(runner.result, console)
+    if runner.directory is not None:
+        console.warn(f"  the session is kept; go on with: workbench run --resume {runner.directory.name}")
+    if runner.alive:
+        # Some step says nothing for a long time. Nothing that was acknowledged is lost by ending it, wherever it is.
+        os._exit(ExitCode.INTERRUPTED)
+    return ExitCode.INTERRUPTED
 
 
 def _wanted(settings: Settings, args: argparse.Namespace) -> list[Instruction]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from textual.app import App, SystemCommand
@@ -16,6 +16,11 @@ from workbench.tui.dialogs import Clock
 from workbench.tui.keys import CSS, SCREENS
 from workbench.tui.person import Person, person_of
 from workbench.tui.review import ReviewScreen
+from workbench.tui.run import RunScreen
+from workbench.tui.runner import Runner
+
+_PATIENCE = 60
+"""Seconds in which a loop that was left has to say its next word."""
 
 
 class Shell(App[None]):
@@ -87,6 +92,37 @@ def run_review(
         key = Path(settings.review.key)
     person = preferred(settings, preferences or {})
     ReviewApp(settings, key=key, select=select, color=color, environment=environment, person=person).run()
+
+
+class RunApp(Shell):
+    """The screen of a running session, and what it opens."""
+
+    def __init__(self, run: RunScreen, *, color: bool = True) -> None:
+        super().__init__(color=color)
+        self.run_screen = run
+
+    def get_default_screen(self) -> Screen[None]:
+        """The run screen."""
+        return self.run_screen
+
+    @property
+    def said(self) -> str:
+        """The lines of status, as they are on screen."""
+        return self.run_screen.said
+
+    async def action_quit(self) -> None:
+        """Textual's own way out, asked in the same way."""
+        self.run_screen.action_leave()
+
+
+def run_loop(screen: RunScreen, *, color: bool, report: Callable[[str], None]) -> Runner:
+    """Opens the screen and returns when it is left, with how the loop stands; `report` gets what takes long after that."""
+    RunApp(screen, color=color).run()
+    screen.runner.leave()
+    if not screen.runner.join(0.5):
+        report("  the loop stops at its next word …")
+        screen.runner.join(_PATIENCE)
+    return screen.runner
 
 
 def preferred(settings: Settings, environment: Mapping[str, str]) -> Person:

@@ -83,15 +83,16 @@ class Ask(ModalScreen[list[str] | None]):
 
 
 class Confirm(ModalScreen[bool]):
-    """What is about to be signed, in full; `Y` signs, Esc doesn't, and nothing else does anything."""
+    """What is about to be signed (or done), in full; `Y` does it, Esc doesn't, and nothing else does anything."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("Y", "confirm", "sign", id="confirm.yes"),
         Binding("escape,n,q", "refuse", "back", id="confirm.no"),
     ]
 
-    def __init__(self, summary: Sequence[str], clock: Clock = time.monotonic) -> None:
+    def __init__(self, summary: Sequence[str], clock: Clock = time.monotonic, *, does: str = "signs this") -> None:
         super().__init__()
+        self._does = does
         self._summary = [visible(text, limit=_LONGEST) for text in summary]
         self._clock = clock
         self._ready = 0.0
@@ -101,7 +102,7 @@ class Confirm(ModalScreen[bool]):
         with Vertical(id="dialog"):
             with VerticalScroll(id="summary"):
                 yield Static(Content("\n".join(self._summary)))
-            yield Static(Content("Y signs this · Esc goes back"), id="keys")
+            yield Static(Content(f"Y {self._does} · Esc goes back"), id="keys")
 
     def on_mount(self) -> None:
         """Starts the time in which nothing confirms."""

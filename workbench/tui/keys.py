@@ -62,8 +62,21 @@ DECIDING = [
     _key("f5", "refresh", "refresh", "read the queue again", "refresh"),
 ]
 REVIEW = [*MOVING[:2], *DECIDING, *LAST, *CHANGE, *MOVING[2:]]
+STEERING = [
+    _key("space", "pause", "pause", "pause before the next node, or go on", "play", show=True),
+    _key("d", "direct", "direct", "tell the driver something, or answer its question", "direct", show=True),
+    _key("t", "take_over", "take over", "take the step over: edit it yourself", "take-over", show=True),
+    _key("T", "hand_back", "hand back", "hand back what you edited; it becomes a change by you", "hand-back", show=True),
+    _key("e", "edit", "editor", "what you have taken over, in $VISUAL or $EDITOR", "editor"),
+    _key("X", "stop", "end", "end the session for good; another key confirms", "stop"),
+    _key("f", "follow", "follow", "follow the newest step", "follow"),
+    _key("f5", "refresh", "refresh", "look again whether somebody has signed", "refresh"),
+    _key("ctrl+c", "interrupt", "interrupt", "leave at once; the session can be resumed", "interrupt", priority=True),
+]
+"""What a running loop understands."""
+RUN = [*MOVING[:1], *STEERING[:4], MOVING[1], *LAST, *STEERING[4:], *MOVING[2:]]
 
-SCREENS: dict[str, Sequence[Binding]] = {"review": REVIEW}
+SCREENS: dict[str, Sequence[Binding]] = {"review": REVIEW, "run": RUN}
 """The bindings of each screen: what a person may remap, and what must not clash."""
 
 NOTES = [
@@ -105,6 +118,9 @@ LineList:focus { border: heavy $accent; }
 #diff { width: 6fr; }
 #evidence, #policy, #session { width: 5fr; }
 .narrow #panes LineList { width: 1fr; }
+#course { height: 4; }
+#steps { width: 6fr; }
+#gates, #talk { width: 5fr; }
 #status { height: 2; padding: 0 1; }
 #keybar { height: 1; background: $panel; }
 Ask, Confirm, Keys { align: center middle; }

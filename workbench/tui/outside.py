@@ -6,7 +6,7 @@ import re
 import shlex
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from workbench.errors import UsageError
@@ -53,15 +53,7 @@ def looking(person: Person, place: Path, name: str, content: bytes, number: int)
     The name is the change's, so only plain letters of it are kept; and what a file says to an editor (modelines) is switched
     off where we know how. Raises UsageError where there is no editor.
     """
-    if not person.editor:
-        raise UsageError("No editor is set.", "set VISUAL or EDITOR, as in `export EDITOR=vim`")
-    try:
-        words = shlex.split(person.editor)
-    except ValueError:
-        words = []
-    program = shutil.which(words[0]) if words else None
-    if program is None:
-        raise UsageError(f"The editor `{person.editor}` is not there.", "set VISUAL or EDITOR to one that is")
+    program, words = _editor(person)
     place.mkdir(parents=True, exist_ok=True)
     copy = place / (re.sub(r"[^A-Za-z0-9._-]", "_", name.rpartition("/")[2])[-80:].lstrip(".-") or "file")
     copy.write_bytes(content)
@@ -71,3 +63,23 @@ def looking(person: Person, place: Path, name: str, content: bytes, number: int)
     if known in ("code", "codium"):
         return [program, *words[1:], "--wait", "--goto", f"{copy}:{number}"]
     return [program, *words[1:], *options, *([f"+{number}"] if known in _LINE and number > 0 else []), str(copy)]
+
+
+def editing(person: Person, place: Path, files: Sequence[str]) -> list[str]:
+    """The command that opens files of a directory for a person to edit. Raises UsageError where there is no editor."""
+    program, words = _editor(person)
+    wait = ["--wait"] if Path(words[0]).name in ("code", "codium") else []
+    return [program, *words[1:], *wait, *(str(place / name) for name in files)]
+
+
+def _editor(person: Person) -> tuple[str, list[str]]:
+    if not person.editor:
+        raise UsageError("No editor is set.", "set VISUAL or EDITOR, as in `export EDITOR=vim`")
+    try:
+        words = shlex.split(person.editor)
+    except ValueError:
+        words = []
+    program = shutil.which(words[0]) if words else None
+    if program is None:
+        raise UsageError(f"The editor `{person.editor}` is not there.", "set VISUAL or EDITOR to one that is")
+    return program, words
