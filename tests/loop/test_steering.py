@@ -5,66 +5,25 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
-from house import USE_CASE, House, make_house
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.loop.house import USE_CASE, House, make_house
+from tests.loop.steered import BEN, MODEL, scripted
 from workbench.errors import ExitCode, Refusal, UsageError
 from workbench.loop import handover, session
-from workbench.loop.context import LoopContext
-from workbench.loop.control import HELPLESS, WAITS, Inbox, Instruction, Person, instruction, taken_in
-from workbench.loop.drivers import Edited, NoCure, Question
+from workbench.loop.control import HELPLESS, WAITS, Inbox, Instruction, instruction, taken_in
+from workbench.loop.drivers import NoCure, Question
 from workbench.loop.drivers.answers import Answer
 from workbench.loop.turn import Turn
 from workbench.replay import check
 from workbench.sessions.events import ChangeMade, Message
 from workbench.sessions.reader import Session, read_session
 from workbench.sessions.writer import SessionWriter, written_by
-from workbench.skills.run import SkillRun
-
-BEN = Person(name="Ben", email="ben@shop.example")
-MODEL = "pipelines/visits/model.py"
-ANSWERS = {
-    "build": {"ok": False, "error": {"message": "it fails", "stage": "fit"}},
-    "explain": {"diagnoses": [{"kind": "unknown", "message": "nobody knows"}]},
-}
-
-
-class Scripted(LoopContext):
-    """Skills answer at once; after so many events on record the process is as good as killed."""
-
-    left = 10**9
-
-    def execute(self, name: str, tree: str, given: Mapping[str, Any]) -> SkillRun:
-        return SkillRun(name, "1.0.0", "a" * 40, dict(given), ANSWERS[name], 0.0)
-
-    def record(self, kind: str, **fields: Any) -> None:
-        super().record(kind, **fields)
-        Scripted.left -= 1
-        if Scripted.left == 0:
-            raise KeyboardInterrupt
-
-
-def edits_twice(turn: Turn) -> Answer:
-    done = len(turn.tried)
-    text = turn.place.read(MODEL)
-    return Edited({MODEL: f"{text}# try {done}\n".encode()}, f"try {done}") if done < 2 else NoCure("nothing left to try")
-
-
-@contextmanager
-def scripted(driver: Callable[[Turn], Answer] = edits_twice, kill_after: int = 10**9) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(session, "LoopContext", Scripted)
-        patch.setattr(session, "load_driver", lambda name, settings: driver)
-        patch.setattr(Scripted, "left", kill_after)
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -226,7 +185,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(steps=STEPS, kills=st.lists(st.integers(1, 12), max_size=2))
 def test_any_interleaving_and_any_kill_leaves_a_consistent_record(
     house: House, steps: list[tuple[str, str, int]], kills: list[int]

@@ -48,9 +48,9 @@ def drive(app: App[None], steps: Steps, size: tuple[int, int] = LARGE) -> None:
     asyncio.run(run())
 
 
-async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
-    """Waits for a condition; ten seconds without it fail."""
-    end = time.monotonic() + 10
+async def until(pilot: Pilot[None], condition: Callable[[], bool], seconds: float = 10) -> None:
+    """Waits for a condition; that long without it fails."""
+    end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"this didn't come about on:\n{screen(pilot.app)}"
         await pilot.pause()

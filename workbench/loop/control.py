@@ -195,13 +195,15 @@ def held(state: Mapping[str, Any]) -> Control:
 
 def taken_in(session: Session) -> Taken | None:
     """The step that a person has in hand by the session's record."""
+    said = [event for event in session.events if isinstance(event, Message) and event.instruction]
+    # A reply may come after later instructions: several are put on record before the first takes effect.
+    replies = {event.instruction: event for event in said if event.by == OURS}
     taken = None
-    for event in session.events:
-        if not isinstance(event, Message) or not event.instruction:
-            continue
-        if event.by == OURS and event.act == "take-over":
-            taken = Taken(Person.model_validate(event.person), str(event.tree), event.text)
-        elif event.by == PERSON and event.act == "hand-back" and taken and event.person.get("email") == taken.person.email:
+    for event in said:
+        reply = replies.get(event.instruction)
+        if event.by == PERSON and event.act == "take-over" and reply is not None and reply.act == "take-over":
+            taken = Taken(Person.model_validate(reply.person), str(reply.tree), reply.text)
+        elif event.by == PERSON and event.act == "hand-back" and reply is None:
             taken = None
     return taken
 

@@ -60,10 +60,13 @@ def graph_lines(session: Session | None, now: Now) -> list[Visible]:
 
 def _marks(recorded: Sequence[Event]) -> dict[str, str]:
     marks: dict[str, str] = {}
+    tree = ""
     for event in recorded:
         match event:
             case events.Build():
-                marks = {"build": GOOD if event.ok else BAD}
+                # Another tree: what was said of the one before doesn't hold for it.
+                marks = {**(marks if event.tree == tree else {}), "build": GOOD if event.ok else BAD}
+                tree = event.tree
             case events.Gate():
                 marks["gates"] = GOOD if event.verdict == "pass" else BAD
             case events.Diagnosis():

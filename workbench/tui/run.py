@@ -54,7 +54,7 @@ class RunScreen(PanesScreen):
     TITLE = "workbench run"
     BINDINGS: ClassVar[list[BindingType]] = list(STEERING)
     panes: ClassVar[tuple[str, ...]] = ("steps", *_SIDES)
-    wraps: ClassVar[Mapping[str, str]] = {"steps": "             ", "gates": "  ", "talk": "  "}
+    wraps: ClassVar[Mapping[str, str]] = {"steps": "           ↳ ", "gates": "  ", "talk": "  "}
     screen_keys: ClassVar[tuple[Binding, ...]] = tuple(RUN)
     deciding: ClassVar[frozenset[str]] = frozenset({"take_over", "hand_back", "stop"})
 
