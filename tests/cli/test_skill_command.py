@@ -162,3 +162,30 @@ def test_a_real_skill_runs_alone(tmp_path, capsys):
     assert skill(root, "run", "build", "--use-case", "visits", "--json") == 0
     output = json.loads(capsys.readouterr().out)
     assert output["ok"] and output["scores"]["mae"] > 0
+
+
+def test_an_earlier_version_comes_back_from_git(root, capsys):
+    for words in (["init", "-q"], ["add", "-A"], ["-c", "user.name=ana", "-c", "user.email=ana@a", "commit", "-qm", "x"]):
+        subprocess.run(["git", *words], cwd=root, check=True)
+    path = root / "skills" / "count" / "skill.py"
+    path.write_text(CODE.replace("{input.to}", "{input.to * 100}"))
+    assert skill(root, "lock", "--json") == 0
+    locked = json.loads(capsys.readouterr().out)["skills"]["count"]
+    assert list(locked["versions"]) == ["1.0.0", "1.0.1"] and locked["version"] == "1.0.1"
+    said = {}
+    for name in ("count", "count@1.0.0", "count@1.0.1"):
+        assert skill(root, "run", name, "--json") == 0
+        said[name] = json.loads(capsys.readouterr().out)["text"][-3:]
+    assert said == {"count": "100", "count@1.0.0": "m 1", "count@1.0.1": "100"}
+    assert skill(root, "run", "count", "--version", "1.0.0", "--json") == 0
+    assert skill(root, "run", "count@2.0.0") == 2
+    assert "has no version 2.0.0" in capsys.readouterr().err
+
+
+def test_a_look_at_the_test_by_hand_is_counted_once(root, capsys):
+    add_skills(root, REPOSITORY / "skills", "evaluate")
+    for _ in range(2):
+        assert skill(root, "run", "evaluate", "--json") == 0
+    shown = json.loads(capsys.readouterr().out.split("}\n{")[0] + "}")
+    looks = [json.loads(line) for line in (root / ".workbench/touches/visits.jsonl").read_text().splitlines()]
+    assert [look["by"] for look in looks] == ["workbench skill run evaluate"] and looks[0]["scores"] == shown["scores"]

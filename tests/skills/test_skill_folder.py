@@ -221,3 +221,25 @@ def test_what_skills_said_in_sentences_once_still_has_a_meaning():
     assert read_needs(old) == Needs(reads=("code", "history"), writes=("cache",), seconds=900) and not read_needs(old).effects
     old = {"reads": "the model registry", "writes": "the model registry and the release history"}
     assert read_needs(old).effects == ("registry",)
+
+
+def test_a_version_means_the_same_bytes_for_ever(tmp_path):
+    """Bytes that git keeps get the next version when they change; what was never committed is locked anew."""
+    folder = make_skill(tmp_path)
+    first = lock.write(tmp_path)["greet"]
+    (folder / "skill.py").write_text("x = 2\n")
+    assert lock.write(tmp_path)["greet"].versions == {"1.2.3": find(tmp_path, "greet").tree_id}
+    (folder / "skill.py").write_text("x = 1\n")
+    assert lock.write(tmp_path)["greet"] == first
+    (folder / "skill.py").write_text("x = 3\n")
+    second = lock.write(tmp_path, lambda tree: tree == first.tree)["greet"]
+    assert find(tmp_path, "greet").version == second.version == "1.2.4" and second.older == {"1.2.3": first.tree}
+    assert lock.read(tmp_path)["greet"].versions == second.versions
+    lock.check(tmp_path)
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 30)] * 3), min_size=1, max_size=6, unique=True))
+def test_the_newest_version_is_the_highest_by_number(numbers):
+    versions = {".".join(map(str, one)): "0" * 40 for one in numbers}
+    assert lock._entry(versions).version == ".".join(map(str, max(numbers)))
+    assert lock._entry({"1.0.0": "0" * 40, "1.0.0-rc1": "0" * 40}).version == "1.0.0"

@@ -8,9 +8,9 @@ import os
 import stat
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
@@ -18,6 +18,9 @@ from workbench.cli.console import Console, shared_options
 from workbench.errors import ExitCode, UsageError, WorkbenchError
 from workbench.settings import Settings, load_settings
 from workbench.visible import visible
+
+if TYPE_CHECKING:
+    from workbench.skills.lock import Locked
 
 
 class ListedSkill(BaseModel):
@@ -63,6 +66,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     run_.add_argument("name", metavar="NAME")
     run_.add_argument("--use-case", metavar="NAME", help="default: the workspace's only one")
     run_.add_argument("--input", metavar="JSON|@FILE|-", default="{}", help="the input as JSON, from a file, or from stdin")
+    run_.add_argument(
+        "--version", metavar="VERSION", default="", help="an earlier version of skills.lock, from git; or NAME@VERSION"
+    )
     run_.add_argument("--unsafe-no-sandbox", action="store_true", help="run stage code unconfined; for code you trust alone")
     for name, text in (("test", "run the skills' own tests"), ("validate", "check front matter, code and lock")):
         one = what.add_parser(name, parents=[shared], help=text)
@@ -102,15 +108,20 @@ def script(file: Path, argv: Sequence[str] | None = None) -> int:
 
 
 def _run(settings: Settings, args: argparse.Namespace, console: Console) -> ExitCode:
-    from workbench.skills.run import SkillContext, run_skill
+    from workbench.loop.by_hand import counted
+    from workbench.skills.run import SkillContext, locked
 
+    name, _, version = args.name.partition("@")
     context = SkillContext(
         settings=settings,
         root=settings.root,
         use_case=args.use_case or _only_use_case(settings.root),
         progress=lambda text: console.say(f"  {visible(text, limit=200)}"),
     )
-    ran = run_skill(context, args.name, _input(args.input))
+    loaded = locked(settings, name, args.version or version)
+    ran, problem = counted(context, loaded, _input(args.input), by=f"workbench skill run {name}")
+    if problem:
+        console.say(f"  ! {problem}")
     output = json.dumps(ran.output, indent=2)
     console.data(output if console.json else visible(output, newlines=True))
     answer = "✓ yes" if ran.ok else "✗ no"
@@ -152,7 +163,7 @@ def _lock(settings: Settings, console: Console) -> ExitCode:
     from workbench.skills import lock
 
     before = lock.read(settings.root)
-    after = lock.write(settings.root)
+    after = lock.write(settings.root, _kept_by_git(settings.root))
     changes = [
         f"{name} {entry.version}: {before[name].tree[:12] if name in before else 'new'} → {entry.tree[:12]}"
         for name, entry in after.items()
@@ -161,7 +172,7 @@ def _lock(settings: Settings, console: Console) -> ExitCode:
     if console.json:
         console.data(
             json.dumps(
-                {"format": 1, "skills": {name: vars(entry) for name, entry in after.items()}, "changes": changes}, indent=2
+                {"format": 1, "skills": {name: _entry(entry) for name, entry in after.items()}, "changes": changes}, indent=2
             )
         )
     else:
@@ -169,6 +180,25 @@ def _lock(settings: Settings, console: Console) -> ExitCode:
             console.data(change)
     console.say(f"{lock.LOCK}: {len(changes)} changed, {len(after)} skills" if changes else f"{lock.LOCK} is up to date")
     return ExitCode.OK
+
+
+def _entry(entry: Locked) -> dict[str, Any]:
+    return {"version": entry.version, "tree": entry.tree, "versions": entry.versions}
+
+
+def _kept_by_git(root: Path) -> Callable[[str], bool]:
+    """Whether git has a tree; without a repository it has none."""
+    from workbench.repo import Repo
+
+    def is_kept(tree: str) -> bool:
+        try:
+            with Repo.open(root) as repo:
+                repo.children(tree)
+        except WorkbenchError:
+            return False
+        return True
+
+    return is_kept
 
 
 def _checked(settings: Settings, args: argparse.Namespace, console: Console) -> ExitCode:

@@ -26,7 +26,7 @@ class LookCounter:
 
     def __call__(self, held_out: HeldOut, code: str) -> Looks | None:
         """How often these rows have been looked at, this evaluation included. Raises Corrupt where that can't be told."""
-        self._look = Look(use_case=self._use_case, held_out=held_out, code=code, by=self._by)
+        self._look = self.note(held_out, code)
         budget = self._budget()
         if budget is None:
             return Looks(count=0)
@@ -34,6 +34,11 @@ class LookCounter:
         if not known and not Ledger(self._state, self._use_case).exists():
             return None
         return Looks(count=counted([*known, self._look], held_out), budget=budget)
+
+    def note(self, held_out: HeldOut, code: str) -> Look:
+        """Says what was evaluated, where nobody asked for the count before."""
+        self._look = Look(use_case=self._use_case, held_out=held_out, code=code, by=self._by)
+        return self._look
 
     def keep(self, scores: Mapping[str, float]) -> str:
         """Puts the look on disk where scores are about to be shown; returns what went wrong, in words, or nothing."""

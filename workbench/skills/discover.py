@@ -21,7 +21,7 @@ FOLDER = "skills"
 DESCRIPTION = "SKILL.md"
 
 _NAME = re.compile(r"[a-z][a-z0-9]{0,63}")
-_SEMVER = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
+SEMVER = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
 _ENTRY = re.compile(r"[a-z_][a-z0-9_]*:[A-Za-z_][A-Za-z0-9_]*")
 _FIELDS = {"name", "description", "license", "compatibility", "metadata", "allowed-tools"}
 
@@ -114,7 +114,7 @@ def _metadata(name: str, front: Mapping[str, object]) -> dict[str, str]:
     for key, value in metadata.items():
         if not isinstance(key, str) or not isinstance(value, str):
             raise _wrong(name, f"metadata.{key}", "must be a string; put it in quotes")
-    if not _SEMVER.fullmatch(metadata.get("version", "")):
+    if not SEMVER.fullmatch(metadata.get("version", "")):
         raise _wrong(name, "metadata.version", 'must be a semantic version such as "0.1.0"')
     return metadata
 

@@ -8,17 +8,22 @@ confined to what it declares (`confined.py`).
 
 from __future__ import annotations
 
+import contextlib
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from workbench.errors import Corrupt, UsageError
+from workbench.repo import Repo
+from workbench.settings import Settings
 from workbench.skills import confined, lock
 from workbench.skills.context import SkillContext
 from workbench.skills.discover import Skill, find
 from workbench.skills.inside import checked
 
-__all__ = ["LoadedSkill", "SkillContext", "SkillRun", "execute", "load", "run_skill", "schemas"]
+__all__ = ["LoadedSkill", "SkillContext", "SkillRun", "execute", "load", "locked", "run_skill", "schemas"]
 
 
 @dataclass(frozen=True)
@@ -51,10 +56,35 @@ def run_skill(context: SkillContext, name: str, input: Mapping[str, Any] | None 
     Raises UsageError for an unknown skill or a bad field of the input, Refusal where the skill's bytes aren't the
     locked ones or it tries more than it declares, ConfigError where it can't be imported, and what the skill itself raises.
     """
-    root = context.settings.root
-    skill = find(root, name)
-    lock.check_skill(skill, lock.read(root))
-    return execute(LoadedSkill(skill), context, input or {})
+    return execute(locked(context.settings, name), context, input or {})
+
+
+def locked(settings: Settings, name: str, version: str = "") -> LoadedSkill:
+    """The skill `name`, its bytes checked against the lock; an earlier `version` comes from git, by its tree id.
+
+    Raises UsageError for an unknown skill or version, Refusal where its bytes aren't the locked ones.
+    """
+    root = settings.root
+    known = lock.read(root)
+    if not version or version == (present := find(root, name)).version:
+        present = find(root, name)
+        lock.check_skill(present, known)
+        return LoadedSkill(present)
+    versions = known[name].versions if name in known else {}
+    if version not in versions:
+        raise UsageError(f"The skill `{name}` has no version {version}.", f"{lock.LOCK} has: {', '.join(versions) or 'none'}")
+    folder = settings.state / "skills" / versions[version] / name
+    if not folder.is_dir():
+        fresh = folder.parent.with_name(f".{versions[version]}-{uuid.uuid4().hex[:8]}")
+        try:
+            with Repo.open(root) as repo:
+                repo.checkout(versions[version], fresh / name)
+        except Corrupt:
+            hint = "fetch the commit that it was locked in; git has the bytes of earlier versions"
+            raise UsageError(f"This clone lacks the bytes of the skill `{name}` {version}.", hint) from None
+        with contextlib.suppress(OSError):  # somebody else was faster, and theirs is as good
+            fresh.rename(folder.parent)
+    return load(folder, versions[version])
 
 
 def execute(loaded: LoadedSkill, context: SkillContext, input: Mapping[str, Any]) -> SkillRun:
