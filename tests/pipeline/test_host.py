@@ -202,10 +202,11 @@ def test_it_ends_with_us_even_when_we_are_killed(tmp_path: Path) -> None:
         marks: list[Path] = []
         deadline = threading.Event()
         for _ in range(600):
-            marks = list((root / ".workbench/scratch").glob("*/out/*/tmp/busy"))
+            marks = list((root / ".workbench/scratch").glob("*/out*/*/tmp/busy"))
             if marks and marks[0].read_text():
                 break
             deadline.wait(0.05)
+        assert marks, "the stage never got busy"
         busy = int(next(line for line in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
         process.kill()
     wait_until_gone(pid)
