@@ -68,9 +68,10 @@ class SandboxSettings(_Section):
 
 
 class MlflowSettings(_Section):
-    """`tracking_uri` empty means the embedded SQLite store in the state directory."""
+    """`tracking_uri` empty means the embedded SQLite store in the state directory. `traces`: whether model calls go there."""
 
     tracking_uri: str = ""
+    traces: bool = True
 
 
 class LoopSettings(_Section):
@@ -218,5 +219,7 @@ def load_settings(start: Path, environment: Mapping[str, str] | None = None, *, 
     if not settings.review.key and environment.get("WORKBENCH_KEY"):
         settings = settings.model_copy(update={"review": ReviewSettings(key=environment["WORKBENCH_KEY"])})
     if not settings.mlflow.tracking_uri and environment.get("MLFLOW_TRACKING_URI"):
-        settings = settings.model_copy(update={"mlflow": MlflowSettings(tracking_uri=environment["MLFLOW_TRACKING_URI"])})
+        settings = settings.model_copy(
+            update={"mlflow": settings.mlflow.model_copy(update={"tracking_uri": environment["MLFLOW_TRACKING_URI"]})}
+        )
     return settings

@@ -13,20 +13,22 @@ from house import House, make_house
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field, TypeAdapter
-from turns import MODEL, again, hold
+from turns import MODEL, Held, again, hold
 
 from workbench.errors import Diverged, UsageError
+from workbench.loop.control import instruction
 from workbench.loop.dialogue.prices import affordable, cost_of, tokens_of
 from workbench.loop.dialogue.prompt import cut, fenced
 from workbench.loop.dialogue.schema import OPTIONAL_FIELDS, STRICT_TOOLS, UNIONS, given_input, strict_of, strict_schema
 from workbench.loop.dialogue.stream import INVALID, Cut, read
 from workbench.loop.drivers import Edited, load_driver
+from workbench.loop.drivers.answers import GivesWay
 from workbench.loop.drivers.recorded import Recorded
 from workbench.loop.turn import Failure
 from workbench.sessions.events import SkillRan, event
 from workbench.sessions.reader import read_session
 from workbench.settings import ModelPrices
-from workbench.testing_model import ScriptedModel, calls, refused
+from workbench.testing_model import Reply, ScriptedModel, calls, refused
 
 LOOK = calls(("read", {"path": MODEL}), text="I look.", thinking="hm")
 MENDED = calls(
@@ -95,7 +97,25 @@ def test_what_the_person_said_meanwhile_makes_it_another_conversation(broken_hou
         later = again(held)
         later.turn = replace(later.turn, directions=("no, forty",))
         later.take()
-    assert len(model.requests) == 3 and "no, forty" in str(model.requests[2]["messages"])
+        once_more = again(later)
+        once_more.take()
+    assert len(model.requests) == 3 and "no, forty" in str(model.requests[2]["messages"]), "and that one isn't paid twice, either"
+
+
+def test_a_person_s_instruction_is_heard_between_two_calls_and_what_was_answered_is_not_asked_again(broken_house: House) -> None:
+    with ScriptedModel([lambda request: waiting(held, LOOK), MENDED]) as model:
+        held = hold(broken_house, model)
+        with pytest.raises(GivesWay):
+            held.take()
+        for instruction in held.ctx.inbox.pending():
+            held.ctx.inbox.forget(instruction)
+        assert isinstance(held.take(), Edited)
+    assert len(model.requests) == 2 and len(held.calls) == 2
+
+
+def waiting(held: Held, reply: Reply) -> Reply:
+    held.ctx.inbox.post(instruction("pause"))
+    return reply
 
 
 SECRET = "ghp_0123456789abcdefghijABCDEFGHIJ012345"

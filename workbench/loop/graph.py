@@ -32,6 +32,7 @@ from langgraph.types import Command, interrupt
 
 from workbench.loop import looks, nodes, steering
 from workbench.loop.control import HELPLESS
+from workbench.loop.drivers.answers import GivesWay
 from workbench.loop.looks import LooksSpent
 from workbench.loop.state import LoopState
 
@@ -120,6 +121,9 @@ def _counted(ctx: LoopContext, name: str, node: nodes.Node) -> Callable[[LoopSta
         begin = time.monotonic()
         try:
             changed = node(ctx, {**state, "step": step})
+        except GivesWay:
+            # What the driver heard so far is on record, and is taken up from there when its turn comes again.
+            return {"turn": name, "seconds": state.get("seconds", 0.0) + time.monotonic() - begin}
         except LooksSpent as stop:
             ctx.record("budget", step=step, node=name, spent=stop.message, limits={"test_touches": looks.limit(ctx)[0]})
             ctx.say(f"stopped: {stop.message} {stop.hint}")

@@ -230,12 +230,22 @@ def drive(ctx: LoopContext, state: LoopState, *, again: bool = False) -> Session
         if outcome not in control.WAITS | control.HELPLESS:
             steering.record_waiting(ctx, steering.next_step(end))  # it came too late to take effect, and is not lost
         ctx.writer.close(outcome, reason)
+    _trace(ctx)
     taken = control.Taken.of(end.get("taken")) if outcome == control.TAKEN else None
     question = end.get("question") if outcome == "waiting" else None
     return SessionResult(
         ctx.session_id, ctx.writer.directory, outcome, reason or question or "", end.get("queued"), end.get("version"), question,
         ctx.settings.state / taken.place if taken else None,
     )  # fmt: skip
+
+
+def _trace(ctx: LoopContext) -> None:
+    """Puts the model calls that were recorded into MLflow's traces, where there were any."""
+    recorded = read_session(ctx.writer.directory)
+    if any(event.kind == "model" for event in recorded.events):
+        from workbench.release import tracing
+
+        tracing.export(ctx.settings, recorded, ctx.say)
 
 
 def _standing(ctx: LoopContext, end: LoopState, waiting: bool) -> tuple[str, str]:

@@ -1,1 +1,1 @@
-"""Releases: registry (the only importer of MLflow), promotion, serving, rollback."""
+"""Releases: registry and tracing (the only importers of MLflow), promotion, serving, rollback."""

@@ -1,4 +1,4 @@
-"""The model registry: the only importer of MLflow.
+"""The model registry: with `tracing`, which uses what is opened here, the only importer of MLflow.
 
 Lives here: the embedded store (SQLite and local artifacts in the state directory, or the tracking URI of the settings),
 registering a model with its whole lineage, reading versions and aliases, and model files checked against their SHA-256.
@@ -170,6 +170,25 @@ class Registry:
                 "don't promote this version; register the model again from its session",
             )
         return text
+
+    def traced(self, use_case: str, write: Callable[[Any, str], int]) -> int:
+        """What `write` returns, called with a client that traces into this store, and the id of the use case's experiment.
+
+        Raises ConfigError where the store doesn't take them.
+        """
+        import mlflow
+
+        before = mlflow.get_tracking_uri()
+        with locked(self._settings, "traces"), self._reported():
+            experiment = self._experiment(use_case)
+            # Of traces MLflow has one destination in a process.
+            mlflow.set_tracking_uri(self._client.tracking_uri)
+            try:
+                count = write(self._client, experiment)
+                mlflow.flush_trace_async_logging()
+                return count
+            finally:
+                mlflow.set_tracking_uri(before)
 
     # -- inside -----------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ was said. What is asked again after a fault has executed nothing yet.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -148,7 +148,18 @@ def calls_at(turn: Turn) -> list[ModelCall]:
     """The whole answers on record for exactly this turn, in their order: some, where the session was killed in it."""
     events = read_session(turn.ctx.writer.directory).events
     calls = [event for event in events if isinstance(event, ModelCall) and (event.step, event.node) == (turn.step, turn.node)]
-    return [call for call in calls if call.stop_reason != BROKEN_OFF]
+    return latest_conversation(calls, turn.ctx.read_blob)
+
+
+def latest_conversation(calls: Sequence[ModelCall], read: Callable[[str], Any]) -> list[ModelCall]:
+    """Of the calls of one turn those of the conversation that was held last: a person may have said something in between."""
+    whole = [call for call in calls if call.stop_reason != BROKEN_OFF]
+    begins = [place for place, call in enumerate(whole) if _is_first(read(call.request))]
+    return whole[begins[-1] :] if begins else whole
+
+
+def _is_first(request: Mapping[str, Any]) -> bool:
+    return len(request["messages"]) == 1 and len(request["messages"][0]["content"]) == 1
 
 
 def difference(recorded: Mapping[str, Any], made: Mapping[str, Any]) -> Difference | None:

@@ -13,7 +13,7 @@ from typing import Any
 from workbench.loop.dialogue.asking import Ask, BudgetSpent
 from workbench.loop.dialogue.prompt import SYSTEM, first_message
 from workbench.loop.dialogue.tools import Result, Tools
-from workbench.loop.drivers.answers import Answer, Done, NoCure, Spent
+from workbench.loop.drivers.answers import Answer, Done, GivesWay, NoCure, Spent
 from workbench.loop.turn import Turn
 from workbench.sessions.events import Chosen
 from workbench.sessions.reader import read_session
@@ -53,6 +53,8 @@ class _Conversation:
     def answer(self) -> Answer:
         """Asks until an answer ends the turn."""
         for _ in range(self._settings.calls):
+            if self.turn.ctx.inbox:
+                raise GivesWay
             ended = self._next(self.ask(self._request()))
             if ended is not None:
                 return ended

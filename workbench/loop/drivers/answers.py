@@ -83,6 +83,10 @@ class Spent:
     reason: str
 
 
+class GivesWay(Exception):
+    """A person's instruction waits in the middle of a long turn: the driver stops, and is asked again afterwards."""
+
+
 Answer = Repair | Edited | Question | Done | NoCure | Stuck | Spent
 
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import Diverged, UsageError
-from workbench.loop.dialogue.asking import BROKEN_OFF, difference
+from workbench.loop.dialogue.asking import difference, latest_conversation
 from workbench.loop.dialogue.conversation import converse
 from workbench.loop.drivers.answers import Answer, Done, Edited, NoCure, Question, Repair, Spent, Stuck
 from workbench.sessions.events import Chosen, Message, ModelCall
@@ -73,13 +74,14 @@ def recorded_turns(session: Session) -> list[RecordedTurn]:
     turns: list[RecordedTurn] = []
     calls: list[ModelCall] = []
     for place, event in enumerate(session.events):
-        if isinstance(event, ModelCall) and event.stop_reason != BROKEN_OFF:
+        if isinstance(event, ModelCall):
             calls.append(event)
         elif isinstance(event, Chosen):
             after = session.events[place + 1 : place + 2]
             words = [found.text for found in after if isinstance(found, Message) and found.node == event.node]
             held = [call for call in calls if (call.step, call.node) == (event.step, event.node)]
-            turns.append(RecordedTurn(held, event, words[0] if words else ""))
+            told = latest_conversation(held, partial(_json, session))
+            turns.append(RecordedTurn(told, event, words[0] if words else ""))
             calls = []
     return turns
 
