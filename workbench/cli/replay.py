@@ -21,18 +21,27 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pack", action="store_true", help="put what it refers to in git beside it, so that it replays anywhere")
     parser.add_argument("--whole", action="store_true", help="with --pack: the commit that it began from, too")
     parser.add_argument("--to", type=int, metavar="STEP", help="only up to and with this step")
-    parser.add_argument("--fork", metavar="STEP", help="a new session from this step (not there yet)")
+    parser.add_argument("--fork", type=int, metavar="STEP", help="a new session that goes its own way behind this step")
+    parser.add_argument("--driver", help="with --fork: who decides from there on")
+    parser.add_argument(
+        "--skill", action="append", default=[], metavar="NAME=VERSION", help="with --fork: a skill's other version"
+    )
+    parser.add_argument(
+        "--decision", choices=("approve", "reject"), help="with --fork: as if a person had said so; applies nothing"
+    )
     parser.add_argument("--unsafe-no-sandbox", action="store_true", help="re-execute unconfined; for code you trust alone")
 
 
 def run(args: argparse.Namespace, console: Console) -> ExitCode:
     """Prints or checks one session."""
     settings = load_settings(args.directory, unsafe_no_sandbox=args.unsafe_no_sandbox)
-    if args.fork is not None:
-        raise UsageError("Forking a session isn't there yet.", "`workbench replay SESSION --check` re-verifies it")
+    if args.fork is None and (args.driver or args.skill or args.decision):
+        raise UsageError("--driver, --skill and --decision are for --fork STEP.", "say from which step")
     if args.to is not None and args.to < 0:
         raise UsageError(f"{args.to} is not a step.", "steps are counted from 1")
     session = read_session(find_session(settings.root, settings.state, args.session))
+    if args.fork is not None:
+        return _fork(settings, session, args, console)
     if args.pack:
         return _pack(settings, session, args, console)
     return _check(settings, session, args, console) if args.check else _look(session, args, console)
@@ -47,6 +56,23 @@ def _look(session: Session, args: argparse.Namespace, console: Console) -> ExitC
     for line in listing(session, to=args.to):
         console.data(line)
     return ExitCode.OK
+
+
+def _fork(settings: Settings, session: Session, args: argparse.Namespace, console: Console) -> ExitCode:
+    from workbench.replay.fork import fork
+
+    made = fork(
+        settings, session, args.fork, driver=args.driver, skills=args.skill, decision=args.decision,
+        say=lambda text: console.say(f"  {visible(text)}"),
+    )  # fmt: skip
+    if console.json:
+        fields = {"session": made.session, "workspace": str(made.workspace), "directory": str(made.directory)}
+        fields |= {"outcome": made.outcome, "reason": made.reason}
+        console.data(json.dumps({"format": 1, "parent": session.header.id, "step": made.step, **fields}))
+    else:
+        console.data(visible(f"{made.session}: {made.outcome}" + (f": {made.reason}" if made.reason else "")))
+        console.say(f"  it lies in a workspace of its own: workbench -C {visible(str(made.workspace))} replay {made.session}")
+    return {"released": ExitCode.OK, "waiting": ExitCode.WAITING}.get(made.outcome, ExitCode.FINDINGS)
 
 
 def _pack(settings: Settings, session: Session, args: argparse.Namespace, console: Console) -> ExitCode:

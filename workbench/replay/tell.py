@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 from workbench.errors import Corrupt
 from workbench.loop import session as loop_session
@@ -46,6 +47,8 @@ class Teller:
     header: SessionHeader
     live_after: int | None = None
     live: Driver | None = None
+    as_if: Literal["approve", "reject"] | None = None
+    """What a person is taken to have said of the change that waits behind that step; nothing is applied by it."""
     say: Callable[[str], None] = field(default=lambda text: None)
 
     def __post_init__(self) -> None:
@@ -72,6 +75,7 @@ class Teller:
             try:
                 loop_session.drive(ctx, state, again=again)
                 if self.script.live:
+                    self._decide()
                     return self.script.told
                 self.script.took(read_session(self.directory).events[-1], self._mine, compare=self._exact)
             except Cut:
@@ -80,7 +84,8 @@ class Teller:
                 writer.abandon()
                 return self.script.told
             upcoming = self.script.next
-            if upcoming is None:
+            if upcoming is None or self._behind():
+                self._decide()
                 return self.script.told
             if not isinstance(upcoming, events.Resumed):
                 raise Differs(upcoming.seq, upcoming.kind, Difference("", upcoming.kind, "ended"), "the loop ends here")
@@ -89,6 +94,25 @@ class Teller:
             ctx = self._context(writer)
             ctx.record("resumed", **upcoming.model_dump(exclude={"kind", "seq", "at", "prev"}))
             again = True
+
+    def _behind(self) -> bool:
+        """Whether what follows on record lies behind the step of the fork."""
+        step = next((event.step for event in self.script.recorded[self.script.position :] if event.step), None)
+        return self.live_after is not None and step is not None and step > self.live_after
+
+    def _decide(self) -> None:
+        """Puts on record what a person is taken to have said. It is no decision: nobody signed it, so nothing is applied."""
+        made = read_session(self.directory)
+        waits = next((event for event in reversed(made.events) if isinstance(event, events.Queued)), None)
+        if self.as_if is None or waits is None or made.outcome != "waiting":
+            return
+        said = f"as if a person had said {self.as_if} to {waits.change}"
+        with SessionWriter.resume(self.directory) as writer:
+            writer.append(events.Message(by="fork", text=said, step=waits.step, node="hear"))
+            if self.as_if == "reject":
+                writer.close("refused", f"{said}; nobody did")
+            else:
+                writer.close("waiting", f"{said}; it is applied once somebody signs it, and not before")
 
     def _context(self, writer: SessionWriter) -> Retold:
         kind = self.session.header.driver.partition(":")[0]
@@ -129,7 +153,7 @@ class Teller:
 
 def tell(settings: Settings, session: Session, world: World, place: Path) -> list[bytes]:
     """Tells `session` anew in a workspace made at `place`; returns the stream. Raises Differs."""
-    with at_base(settings, session, world, place) as (moved, repo):
+    with at_base(settings, world, place) as (moved, repo):
         repo.update_ref(TARGET, session.header.base, None)
         limits = session.events[0].budgets if session.events and isinstance(session.events[0], events.Started) else {}
         loop = moved.loop.model_copy(update={key: limits[key] for key in limits if key in type(moved.loop).model_fields})

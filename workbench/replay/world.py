@@ -67,9 +67,9 @@ def open_world(settings: Settings, session: Session, *, fresh: bool = False) -> 
 
 
 @contextmanager
-def at_base(settings: Settings, session: Session, world: World, place: Path) -> Iterator[tuple[Settings, Repo]]:
+def at_base(settings: Settings, world: World, place: Path, *, branch: str = "nothing") -> Iterator[tuple[Settings, Repo]]:
     """A workspace of its own at `place`, in which nothing of the session has happened yet: its objects, and no refs."""
-    with scratch_repository(place, borrow=world.repo) as repo:
+    with scratch_repository(place, borrow=world.repo, branch=branch) as repo:
         yield _moved(settings, place, fresh=True), repo
 
 

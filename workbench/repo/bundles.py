@@ -64,12 +64,12 @@ def read_bundle(path: Path) -> Bundle:
     return Bundle(refs, tuple(needs))
 
 
-def scratch_repository(place: Path, *, borrow: Repo | None = None) -> Repo:
-    """A repository of its own at `place`, on no branch; `borrow` lends it its objects, and is never written to."""
+def scratch_repository(place: Path, *, borrow: Repo | None = None, branch: str = "nothing") -> Repo:
+    """A repository of its own at `place`, on a branch without a commit; `borrow` lends it its objects and isn't written to."""
     fresh = Repo(place, place / ".git")
     if not fresh.git_dir.is_dir():
         place.mkdir(parents=True, exist_ok=True)
-        done = fresh._run(["init", "-q", "--template=", "--initial-branch=nothing", str(place)], git_dir=False)
+        done = fresh._run(["init", "-q", "--template=", f"--initial-branch={branch}", str(place)], git_dir=False)
         if done.returncode != 0:
             raise UsageError(f"{place} can't become a git repository.", "check that the directory can be written")
     if borrow is not None:

@@ -57,6 +57,14 @@ class Ending(_Model):
     head: Digest
 
 
+class Parent(_Model):
+    """What a fork was made from: the session, the step behind which it goes its own way, and the digest of its last line then."""
+
+    session: Name
+    step: int
+    head: Digest
+
+
 class SessionHeader(_Model):
     """`session.json`: what was there before the first event, and how the session ended so far.
 
@@ -74,12 +82,16 @@ class SessionHeader(_Model):
     skills: dict[str, SkillVersion] = Field(default_factory=dict)
     sandbox: str = ""
     """What confined the code; `off (--unsafe-no-sandbox)` where a person said so."""
+    parent: Parent | None = None
+    """Of a fork."""
     ending: Ending | None = None
 
     @property
     def digest(self) -> str:
         """SHA-256 of everything that is fixed when the session begins; the first event is chained to it."""
-        return sha256(canonical(self.model_dump(mode="json", exclude={"ending"})).encode())
+        # What came to the format later counts only where it is there: the digests of older sessions stay what they are.
+        left_out = {"ending"} | ({"parent"} if self.parent is None else set())
+        return sha256(canonical(self.model_dump(mode="json", exclude=left_out)).encode())
 
 
 class _Event(_Model):
