@@ -186,7 +186,7 @@ class Retold(LoopContext):
         if found is None and self.exact:
             recorded = self.script.json(ran.input)
             # The recorded input is the validated one: every default filled in, and a number where a text of one was given.
-            found = first_difference(_plain({key: recorded.get(key) for key in given}), _plain(given), "/input")
+            found = first_difference(_asked(recorded, dict(given)), _plain(dict(given)), "/input")
         if found is not None:
             raise Differs(ran.seq, ran.kind, found, "the loop asks for something else here")
         for blob in (ran.input, ran.output):
@@ -241,8 +241,21 @@ class Retold(LoopContext):
         return super().apply(queued, gates, measured)
 
 
-def _plain(given: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: str(value) if isinstance(value, int) else value for key, value in given.items()}
+def _asked(recorded: Any, given: Any) -> Any:
+    """Of a recorded value what was given for it: without the defaults that were filled in."""
+    if isinstance(recorded, Mapping) and isinstance(given, Mapping):
+        return {key: _asked(recorded[key], inner) for key, inner in given.items() if key in recorded}
+    if isinstance(recorded, list) and isinstance(given, list) and len(recorded) == len(given):
+        return [_asked(one, inner) for one, inner in zip(recorded, given, strict=True)]
+    return _plain(recorded)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 def clock_of(script: Script) -> Callable[[], datetime]:
