@@ -253,7 +253,7 @@ def leaky_feature_waiting(stage: Stage) -> Path:
 
 _FEATURE: Edits = {FEATURES: (".shift(48)", ".shift(72)")}
 _METRIC: Edits = {METRICS: (".mean())}", '.mean()), "worst": float(abs(y_true - y_pred).max())}')}
-_CONTRACT: Edits = {CONTRACT: ("margin = 0.02", "margin = 0.05")}
+_CONTRACT: Edits = {CONTRACT: ('horizon = "24h"', 'horizon = "23h"')}
 _SPLIT: Edits = {SPLIT: ("for back in (4, 2):", "for back in (6, 4, 2):")}
 
 
@@ -283,14 +283,14 @@ def metric_rejected(stage: Stage) -> Path:
 
 @scene("a colleague proposes another contract; approved")
 def contract_approved(stage: Stage) -> Path:
-    """By how much the baseline has to be beaten."""
-    return _decided(stage, _CONTRACT, "Ask for a larger margin over the baseline", "approve")
+    """An hour less ahead."""
+    return _decided(stage, _CONTRACT, "Predict 23 hours ahead", "approve")
 
 
 @scene("a colleague proposes another contract; rejected")
 def contract_rejected(stage: Stage) -> Path:
     """The same, and Ana says no."""
-    return _decided(stage, _CONTRACT, "Ask for a larger margin over the baseline", "reject", "Two per cent were agreed on.")
+    return _decided(stage, _CONTRACT, "Predict 23 hours ahead", "reject", "The rota is made a day ahead.")
 
 
 @scene("a colleague proposes another split; approved")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import sys
 
 from workbench.cli.console import Console
 from workbench.errors import ExitCode, UsageError
@@ -16,6 +18,8 @@ from workbench.visible import visible
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
     parser.add_argument("session", metavar="SESSION", help="a session's directory, its id, or an unambiguous part of the id")
+    parser.add_argument("--event", type=int, metavar="N", help="what the event of that number holds, in full")
+    parser.add_argument("--list", action="store_true", help="print it, on a terminal too")
     parser.add_argument("--check", action="store_true", help="re-execute every deterministic step; exit 4 where one diverges")
     parser.add_argument("--no-cache", action="store_true", help="with --check: run again what an earlier check here has run")
     parser.add_argument("--pack", action="store_true", help="put what it refers to in git beside it, so that it replays anywhere")
@@ -53,8 +57,26 @@ def _look(session: Session, args: argparse.Namespace, console: Console) -> ExitC
         head = session.header.model_dump(mode="json")
         console.data(json.dumps({"format": 1, "session": head, "outcome": session.outcome, "events": found}, indent=2))
         return ExitCode.OK
+    if args.event is not None:
+        return _event(session, args.event, console)
+    terminal = console.interactive and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    if terminal and not args.list:
+        from workbench.tui.replay import run_replay
+
+        run_replay(session, to=args.to, color=console.color)
+        return ExitCode.OK
     for line in listing(session, to=args.to):
         console.data(line)
+    return ExitCode.OK
+
+
+def _event(session: Session, number: int, console: Console) -> ExitCode:
+    from workbench.sessions.detail import detail
+
+    if not 1 <= number <= len(session.events):
+        raise UsageError(f"The session has no event {number}.", f"its events are 1 to {len(session.events)}")
+    for line in detail(session, session.events[number - 1]):
+        console.data(visible(line))
     return ExitCode.OK
 
 
