@@ -380,10 +380,13 @@ def no_cure(stage: Stage) -> Path:
 @scene("the same failure comes back after its cure: a person has to look")
 def stuck(stage: Stage) -> Path:
     """An error that only looks like a removed argument, and stays when that is gone."""
-    raised = "raise TypeError(\"train() got an unexpected keyword argument 'verbose_eval'\")"
-    stage.build({MODEL: (
-        "    return lgb.train(PARAMETERS, lgb.Dataset(train[FEATURES], train[\"visitors\"]), num_boost_round=30)",
-        "    model = lgb.train(PARAMETERS, lgb.Dataset(train[FEATURES], train[\"visitors\"]), num_boost_round=30)\n"
-        f"    {raised}\n    return lgb.train(PARAMETERS, lgb.Dataset(train[FEATURES], train[\"visitors\"]), verbose_eval=False)",
-    )})  # fmt: skip
+    plain = 'return lgb.train(PARAMETERS, lgb.Dataset(train[FEATURES], train["visitors"]), num_boost_round=30)'
+    old = """return refused() or lgb.train(
+        PARAMETERS, lgb.Dataset(train[FEATURES], train["visitors"]), num_boost_round=30,
+        verbose_eval=False)
+
+
+def refused():
+    raise TypeError("train() got an unexpected keyword argument 'verbose_eval'")"""
+    stage.build({MODEL: (plain, old)})
     return stage.run("stuck").directory
