@@ -25,7 +25,6 @@ DATA, FEATURES, SPLIT, MODEL, METRICS, CONTRACT = (
     f"pipelines/visits/{name}" for name in ("data.py", "features.py", "split.py", "model.py", "metrics.py", "contract.toml")
 )  # fmt: skip
 COLLEAGUE = Identity("Bo", "bo@shop.example")
-RENAMED: Edits = {DATA: ('"visitors": (day', '"visitor_count": (day')}
 LATER: Edits = {FEATURES: ("shift(48)", "shift(-48)")}
 
 
@@ -64,36 +63,32 @@ class Stage:
         self.house = make_house(self._place, edits)
         return self.house
 
-    def change(self, edits: Edits, words: str, who: Identity, ref: str) -> str:
-        """A commit on top of main with these texts replaced, at `ref`; the work tree follows main."""
+    def put(self, texts: Mapping[str, str], words: str) -> None:
+        """A commit of the owner on main with these files; the work tree has them, too."""
         house = self.house
-        tree = house.repo.tree_of(house.head)
-        texts = {path: house.repo.read_blob(tree, path).decode() for path in edits}  # type: ignore[union-attr]
-        for path, (old, _) in edits.items():
-            assert old in texts[path], f"{path} has no {old!r}"
-        changed = house.repo.write_tree(tree, {path: texts[path].replace(*edits[path]).encode() for path in edits})
-        expect = house.head if ref == MAIN else None
-        made = house.repo.commit(changed, [house.head], words, author=who, ref=ref, expect=expect)
-        if ref == MAIN:
-            for path, entry in house.repo.list_tree(changed).items():
-                if path in edits:
-                    house.repo.write_file(house.root, path, entry)
-        return made
+        tree = house.repo.write_tree(house.repo.tree_of(house.head), {path: text.encode() for path, text in texts.items()})
+        house.repo.commit(tree, [house.head], words, author=OWNER, ref=MAIN, expect=house.head)
+        for path, text in texts.items():
+            (house.root / path).write_text(text, "utf-8")
 
     def profiled(self) -> None:
         """The profile of today's tables, committed, so that a change of unit can be seen."""
         house = self.house
         context = SkillContext(house.settings.model_copy(update={"root": SOURCE}), house.root, USE_CASE)
         ((path, text),) = run_skill(context, "profile").output["edits"].items()
-        tree = house.repo.write_tree(house.repo.tree_of(house.head), {path: text.encode()})
-        house.repo.commit(tree, [house.head], "What the tables look like", author=OWNER, ref=MAIN, expect=house.head)
-        (house.root / path).write_text(text, "utf-8")
+        self.put({path: text}, "What the tables look like")
 
     def propose(self, edits: Edits, words: str) -> str:
-        """A colleague's branch."""
-        ref = f"refs/heads/proposal-{len(self.house.repo.refs('refs/heads'))}"
-        self.change(edits, words, COLLEAGUE, ref)
-        return ref.removeprefix("refs/heads/")
+        """A colleague's branch with these texts replaced."""
+        house = self.house
+        tree = house.repo.tree_of(house.head)
+        texts = {path: (house.root / path).read_text("utf-8") for path in edits}
+        for path, (old, _) in edits.items():
+            assert old in texts[path], f"{path} has no {old!r}"
+        changed = house.repo.write_tree(tree, {path: texts[path].replace(*edits[path]).encode() for path in edits})
+        name = f"proposal-{len(house.repo.refs('refs/heads'))}"
+        house.repo.commit(changed, [house.head], words, author=COLLEAGUE, ref=f"refs/heads/{name}", expect=None)
+        return name
 
     def run(self, outcome: str, *proposals: str, goal: str = "", max_steps: int | None = None) -> SessionResult:
         """The loop from its beginning."""
@@ -149,13 +144,23 @@ def _decided(stage: Stage, edits: Edits, words: str, verdict: signoff.Verdict, c
     return stage.go_on(waiting.session, "released" if verdict == "approve" else "refused").directory
 
 
-def _after_a_release(stage: Stage, edits: Edits) -> Path:
-    """What was fine and released yesterday meets a changed upstream: yesterday's tables are there to compare with."""
-    stage.build()
+UPSTREAM = "pipelines/visits/upstream.py"
+_READS = (
+    '"""What the counters deliver."""\n\nfrom pipelines.visits import upstream\n\n\ndef load():\n    return upstream.tables()\n'
+)
+
+
+def _upstream(stage: Stage, old: str, new: str) -> Path:
+    """What the committed profile describes comes otherwise today. The label's own column needs Ana to say yes, too."""
+    house = stage.build()
+    tables = (house.root / DATA).read_text("utf-8").replace("def load():", "def tables():")
+    stage.put({DATA: _READS, UPSTREAM: tables}, "Loading stands apart from what is delivered")
     stage.profiled()
-    stage.run("released")
-    stage.change(edits, "Upstream changed", OWNER, MAIN)
-    return stage.run("released").directory
+    assert old in tables
+    stage.put({UPSTREAM: tables.replace(old, new)}, "Upstream changed")
+    waiting = stage.run("waiting")
+    stage.sign(waiting)
+    return stage.go_on(waiting.session, "released").directory
 
 
 # --- what a known cure repairs ---------------------------------------------------------------------------------------
@@ -171,19 +176,19 @@ def clean(stage: Stage) -> Path:
 @scene("an upstream column has another name; `migrate` repairs the loading")
 def renamed_column(stage: Stage) -> Path:
     """The label's column comes under another name."""
-    return _after_a_release(stage, RENAMED)
+    return _upstream(stage, '"visitors": (day', '"visitor_count": (day')
 
 
 @scene("an upstream time comes as text; `migrate` casts it back")
 def retyped_column(stage: Stage) -> Path:
     """Hours as text."""
-    return _after_a_release(stage, {DATA: ('"hour": hours,', '"hour": hours.astype(str),')})
+    return _upstream(stage, '"hour": hours,', '"hour": hours.astype(str),')
 
 
 @scene("an upstream number comes in another unit; `migrate` scales it back")
 def rescaled_column(stage: Stage) -> Path:
     """Hundreds of visitors."""
-    return _after_a_release(stage, {DATA: ("len(hours))).round(2)})", "len(hours))).round(2) / 100})")})
+    return _upstream(stage, "len(hours))).round(2)})", "len(hours))).round(2) / 100})")
 
 
 @scene("LightGBM no longer takes `verbose_eval`; `upgrade` takes it out")

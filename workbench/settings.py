@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
@@ -86,6 +87,8 @@ class LoopSettings(_Section):
     """What a session's model calls may cost, in US dollars at the prices in the settings."""
     test_touches: Annotated[int, Field(ge=1)] = 20
     """How often one session may look at a test score, where the contract's `budgets.test_touches` doesn't say it."""
+    checkpoints: str = ""
+    """Address of a PostgreSQL server that keeps the state of sessions; empty: a file for each, in the state directory."""
     branch: str = ""
     """The branch that accepted changes are applied to; empty means the branch that HEAD points at."""
 
@@ -159,12 +162,21 @@ class Settings(BaseModel):
     @property
     def secrets(self) -> tuple[str, ...]:
         """Values that no recording may hold."""
-        return tuple(value for value in (self.claude.api_key.get_secret_value(),) if value)
+        return tuple(value for value in (self.claude.api_key.get_secret_value(), *_passwords(self.loop.checkpoints)) if value)
 
     @property
     def state(self) -> Path:
         """The state directory; not created here."""
         return self.root / STATE
+
+
+def _passwords(address: str) -> tuple[str, ...]:
+    """The password in an address, as it stands there and as it is meant."""
+    try:
+        found = urlsplit(address).password or ""
+    except ValueError:
+        return ()
+    return tuple(dict.fromkeys((found, unquote(found))))
 
 
 def find_root(start: Path) -> Path:

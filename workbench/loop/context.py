@@ -13,6 +13,7 @@ from typing import Any
 from workbench.changes import Author, Change, Classification, Measured, file_diffs, measure
 from workbench.errors import WorkbenchError
 from workbench.loop import looks, trees
+from workbench.loop.checkpoints import Held
 from workbench.loop.control import Inbox
 from workbench.loop.drivers import Driver
 from workbench.repo import Identity, Repo
@@ -40,6 +41,8 @@ class LoopContext:
     say: Callable[[str], None] = field(default=lambda text: None)
     words: Callable[[str], None] = field(default=lambda text: None)
     """Gets a model's words piece by piece as they arrive; untrusted, and recorded whole once they are there."""
+    held: Held | None = None
+    """The session's place on a server, where its checkpoints are kept there."""
     clock: Callable[[], datetime] = utc_now
     """What time it is for whoever judges sign-offs: a replay judges them as of when they were given."""
 

@@ -15,18 +15,14 @@ there that verify for themselves.
 
 from __future__ import annotations
 
-import os
-import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-# Loading a checkpoint would otherwise be allowed to construct arbitrary objects (CVE-2026-28277); LangGraph reads this
-# when it is first imported, and has no other switch for it.
-os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
+from workbench.loop import checkpoints  # first: it makes LangGraph strict about what a checkpoint may construct
 
-from langgraph.checkpoint.sqlite import SqliteSaver
+# isort: split
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, interrupt
 
@@ -43,17 +39,17 @@ RECURSION_LIMIT = 1000
 
 
 class Loop:
-    """The compiled graph of one session, on its own SQLite checkpoint file."""
+    """The compiled graph of one session, on its own checkpoints: those in the file, or where the context's session is held."""
 
-    def __init__(self, ctx: LoopContext, checkpoints: Path) -> None:
+    def __init__(self, ctx: LoopContext, file: Path) -> None:
         self._ctx = ctx
-        self._connection = sqlite3.connect(checkpoints, check_same_thread=False)
-        self._graph = _graph(ctx).compile(checkpointer=SqliteSaver(self._connection))
+        self._saver = checkpoints.saver(ctx.held, file)
+        self._graph = _graph(ctx).compile(checkpointer=self._saver)
         self._config: Any = {"configurable": {"thread_id": ctx.session_id}, "recursion_limit": RECURSION_LIMIT}
 
     def close(self) -> None:
         """Closes the checkpoint file."""
-        self._connection.close()
+        checkpoints.close(self._saver)
 
     def start(self, state: LoopState) -> LoopState:
         """Runs from the beginning until it ends or waits for a person; returns the state it stopped in."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from workbench import __version__
 from workbench.errors import ExitCode, Refusal, UsageError
 from workbench.loop import control, steering
+from workbench.loop.checkpoints import held
 from workbench.loop.context import LoopContext
 from workbench.loop.control import Instruction, instruction
 from workbench.loop.drivers import load_driver
@@ -128,10 +129,11 @@ def start(
         raise UsageError("The proposals are by different authors.", "take them in one after the other, each in its own session")
     with (
         _named(header.id),
+        held(settings, header.id) as place,
         SessionWriter.create(settings.root / PLACE / header.id, header, secrets=(*secrets, *settings.secrets)) as writer,
     ):
         ctx = LoopContext(
-            settings, repo, writer, decide, use_case, target, say, words, entered=partial(entered, writer.directory)
+            settings, repo, writer, decide, use_case, target, say, words, entered=partial(entered, writer.directory), held=place
         )
         limits = settings.loop.model_dump(include={"max_steps", "wall_seconds", "max_tokens", "max_cost"})
         ctx.record(
@@ -170,13 +172,17 @@ def resume(
     directory = find_session(settings.root, settings.state, wanted)
     given = [*(instruction("answer", text) for text in directions), *instructions]
     # First the lock: what the session is like is only known for certain under it.
-    with _named(directory.name), SessionWriter.resume(directory, secrets=(*secrets, *settings.secrets)) as writer:
+    with (
+        _named(directory.name),
+        held(settings, read_session(directory).header.id) as place,
+        SessionWriter.resume(directory, secrets=(*secrets, *settings.secrets)) as writer,
+    ):
         ending = read_session(directory).outcome
         decide = load_driver(writer.header.driver, settings)
         repo = Repo.open(settings.root)
         ctx = LoopContext(
             settings, repo, writer, decide, writer.header.use_case, _target(settings, repo), say, words,
-            entered=partial(entered, directory),
+            entered=partial(entered, directory), held=place,
         )  # fmt: skip
         _refuse_over(ctx, ending, given)
         for each in given:

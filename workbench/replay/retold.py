@@ -15,9 +15,10 @@ from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 from workbench.changes import Author, Change, Classification, Measured
-from workbench.errors import Refusal
+from workbench.errors import Diverged, Refusal
 from workbench.loop.context import LoopContext, agent_of
 from workbench.loop.control import Inbox
+from workbench.loop.dialogue.asking import BROKEN_OFF
 from workbench.loop.drivers import Answer, Driver
 from workbench.loop.looks import LooksSpent
 from workbench.loop.turn import Turn
@@ -143,16 +144,27 @@ class Retold(LoopContext):
             super().record(kind, **fields)
             return
         self._here()
-        written = self.writer.append(event(kind, **fields))
+        while isinstance(broken := self.script.next, events.ModelCall) and broken.stop_reason == BROKEN_OFF:
+            self.copy(broken)
+        written = self.writer.append(event(kind, **{**fields, **self._from_outside(kind)}))
         self.script.took(written, self.mine, compare=self.exact or kind not in ("started", "skill", "touch"))
         if self.script.stopping():
             raise Cut
+
+    def _from_outside(self, kind: str) -> dict[str, Any]:
+        """What no telling can find out: what a model's answer cost, as its endpoint said."""
+        said = self.script.next
+        if kind != "model" or not isinstance(said, events.ModelCall):
+            return {}
+        return {"tokens": said.tokens, "cost": said.cost, "seconds": said.seconds}
 
     def copy(self, recorded: Event) -> None:
         """Writes a recorded event as it is: what a model said, which no code of ours can say again."""
         for name in events.blobs_of(recorded).values():
             self.writer.blob(self.script.session.blob(name))
-        self.record(recorded.kind, **recorded.model_dump(exclude={"kind", "seq", "at", "prev"}))
+        self.script.took(self.writer.append(recorded), self.mine, compare=self.exact)
+        if self.script.stopping():
+            raise Cut
 
     def _here(self) -> None:
         if self.script.cut:
@@ -268,13 +280,19 @@ def clock_of(script: Script) -> Callable[[], datetime]:
     return now
 
 
-def driver_of(script: Script, again: Driver | None, live: Driver | None) -> Driver:
-    """`again` decides anew where it is deterministic; else the answers are the recorded ones. `live` decides once it may."""
-    from workbench.replay.answers import recorded_answer
+def driver_of(script: Script, again: Driver, live: Driver | None) -> Driver:
+    """`again` decides while the record is told (anew, or by the recorded answers), `live` once it goes its own way."""
 
     def decide(turn: Turn) -> Answer:
         if script.live and live is not None:
             return live(turn)
-        return again(turn) if again is not None else recorded_answer(script, turn)
+        upcoming = script.next
+        try:
+            return again(turn)
+        except Diverged as error:
+            at, kind = (upcoming.seq, upcoming.kind) if upcoming is not None else (0, "")
+            raise Differs(
+                at, kind, Difference("", "the recorded conversation", error.message), "the driver is asked another way"
+            ) from None
 
     return decide

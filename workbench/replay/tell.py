@@ -15,6 +15,7 @@ from typing import Literal
 from workbench.errors import Corrupt
 from workbench.loop import session as loop_session
 from workbench.loop.drivers import Driver, load_driver
+from workbench.loop.drivers.recorded import Recorded
 from workbench.loop.state import LoopState, Proposal
 from workbench.replay.retold import AtEnd, Cut, Differs, Retold, Script, clock_of, driver_of
 from workbench.replay.stream import Normal
@@ -116,7 +117,7 @@ class Teller:
 
     def _context(self, writer: SessionWriter) -> Retold:
         kind = self.session.header.driver.partition(":")[0]
-        again = load_driver(self.session.header.driver, self.settings) if kind in ANEW else None
+        again = load_driver(self.session.header.driver, self.settings) if kind in ANEW else Recorded(self.session)
         return Retold(
             self.settings, self.repo, writer, driver_of(self.script, again, self.live), self.header.use_case, TARGET, self.say,
             clock=clock_of(self.script), script=self.script, mine=self._mine, first_driver=self.session.header.driver,
