@@ -30,6 +30,8 @@ COLOR = re.compile(rb"\x1b\[(?:[0-9;]*;)?(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])(?:;[0-
 class Terminal:
     """A program on a pseudo-terminal of 80 × 24, and everything it wrote there."""
 
+    command = "review"
+
     def __init__(self, root: Path, *words: str, **environment: str) -> None:
         ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
@@ -38,7 +40,7 @@ class Terminal:
         self._fd = ours
         self.written = b""
         self.program = subprocess.Popen(
-            [sys.executable, "-m", "workbench", "-C", str(root), "review", *words],
+            [sys.executable, "-m", "workbench", "-C", str(root), self.command, *words],
             stdin=theirs, stdout=theirs, stderr=theirs, env={**plain, **environment}, start_new_session=True,
         )  # fmt: skip
         os.close(theirs)
