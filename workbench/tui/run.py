@@ -177,7 +177,7 @@ class RunScreen(PanesScreen):
             return f"Enter answers: {result.question}"
         if result.outcome == "waiting":
             return f"change {result.change} waits for a sign-off: Enter opens it"
-        return f"{result.reason}: {_HELP}" if result.outcome in control.HELPLESS else ""
+        return f"{_HELP} · {result.reason}" if result.outcome in control.HELPLESS else ""
 
     def _ended(self) -> str:
         result = self.runner.result
