@@ -8,8 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workbench.changes import Author
 from workbench.errors import UsageError
 from workbench.loop.control import ACTS, LONGEST, Control, Inbox, Person, instruction
+from workbench.loop.net import author_of
+from workbench.loop.state import Proposal
 from workbench.sessions.events import Message
 
 ANA, BEN = Person(name="Ana", email="ana@shop.example"), Person(name="Ben", email="ben@shop.example")
@@ -64,6 +67,17 @@ def test_a_second_person_neither_takes_over_nor_hands_back_what_another_has() ->
 def test_nobody_takes_over_where_it_would_make_two_authors_of_one_change() -> None:
     same, why = Control().heard(said("take-over", ANA), tree=BASE, place="p", others=frozenset({BEN.email}))
     assert same == Control() and BEN.email in why
+
+
+def test_a_net_change_is_a_persons_own_only_where_all_of_it_is_and_the_author_is_always_a_person_in_it() -> None:
+    agent = Author(name="workbench playbook", email="playbook@agent.invalid", agent=True)
+    plain: Proposal = {"base": BASE, "result": EDITED, "name": "Ana", "email": ANA.email, "title": "t"}
+    by_hand: Proposal = {**plain, "agent": False, "key": "ssh-ed25519 AAAA"}
+    assert author_of([], agent) == agent
+    assert author_of([by_hand], agent) == Author(name="Ana", email=ANA.email, key="ssh-ed25519 AAAA")
+    for proposals, repaired in (([by_hand], True), ([plain, by_hand], False), ([plain], False)):
+        found = author_of(proposals, agent, repaired=repaired)
+        assert found.agent and found.email == ANA.email
 
 
 @given(st.lists(st.tuples(st.sampled_from([*ACTS, "approve", ""]), st.sampled_from([ANA, BEN]), st.booleans()), max_size=12))

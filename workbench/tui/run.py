@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -31,7 +31,7 @@ from workbench.settings import Settings
 from workbench.tui import course
 from workbench.tui.dialogs import Ask, Clock, Confirm
 from workbench.tui.keys import RUN, STEERING
-from workbench.tui.lines import LineList
+from workbench.tui.lines import Line, LineList
 from workbench.tui.outside import editing
 from workbench.tui.panes import PanesScreen
 from workbench.tui.person import Person
@@ -69,6 +69,7 @@ class RunScreen(PanesScreen):
         self._head = Static(id="course", markup=False)
         self.session: Session | None = None
         self._drawn: tuple[object, ...] = ()
+        self._filled: dict[str, object] = {}
         self._at = ("", 0)
         self._side = _SIDES[0]
         self._said = ""
@@ -130,15 +131,20 @@ class RunScreen(PanesScreen):
         now, found = self.now, self.session
         rows = [*course.graph_lines(found, now), *course.budget_lines(found, now, datetime.now(UTC))]
         self._head.update(Content("\n".join(rows)))
-        self._lists["gates"].show(course.gate_lines(found, now), keep=True)
-        self._lists["talk"].show(course.talk_lines(found, now), keep=True)
-        steps = self._lists["steps"]
-        steps.show(course.step_lines(found, now), keep=True)
-        if self._follows:
-            steps.go(len(steps.lines) - 1)
-            talk = self._lists["talk"]
-            talk.go(len(talk.lines) - 1)
+        head = found.head if found else ""
+        self._fill("gates", (head, now.node == "gate" and now.said), lambda: course.gate_lines(found, now))
+        self._fill("talk", (head, now.words), lambda: course.talk_lines(found, now), follows=self._follows)
+        self._fill("steps", (head, now.node, now.step, now.said), lambda: course.step_lines(found, now), follows=self._follows)
         self.tell()
+
+    def _fill(self, name: str, holds: object, lines: Callable[[], Sequence[Line]], *, follows: bool = False) -> None:
+        """Draws a pane anew where what it is made from is new; `follows` puts the cursor on its end."""
+        pane = self._lists[name]
+        if self._filled.get(name) != holds:
+            self._filled[name] = holds
+            pane.show(lines(), keep=True)
+        if follows:
+            pane.go(len(pane.lines) - 1)
 
     def tell(self, said: str | None = None) -> None:
         """Where the session stands, and what was said last or else what is going on or waited for."""
