@@ -19,6 +19,7 @@ from workbench.sessions.reader import read_session
 from workbench.visible import visible
 
 _LEAVES_ALONE = frozenset({"pause", "go-on"})
+_GOES_BY_RULES = frozenset({"playbook"})
 _DONE = {
     "direct": "direction",
     "answer": "answer",
@@ -91,6 +92,8 @@ def _heard(ctx: LoopContext, state: LoopState, said: Message, events: list[Event
         ctx.say(f"{said.act} declined: {declined}")
         return {}
     ctx.say(f"{_DONE[said.act]}{f': {said.text}' if said.text else ''}{_by(said)}")
+    if said.act == "direct" and ctx.writer.header.driver.partition(":")[0] in _GOES_BY_RULES:
+        ctx.say("the playbook goes by rules and reads no words; a person can take the step over")
     changed: LoopState = {
         "paused": after.paused, "question": after.question, "directions": list(after.directions),
         "taken": after.taken.plain() if after.taken else None,
