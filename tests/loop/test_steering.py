@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.loop.house import USE_CASE, House, make_house
@@ -194,8 +194,10 @@ def test_any_interleaving_and_any_kill_leaves_a_consistent_record(
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(steps=STEPS, kills=st.lists(st.integers(1, 12), max_size=4))
+@example(steps=[("take-over", "build", 0)], kills=[10, 5])  # killed after its last word, before it said how it stands
+@example(steps=[("direct", "now", 0), ("take-over", "now", 0), ("hand-back", "now", 0)], kills=[1, 1, 1])
 def test_many_interleavings_and_kills_leave_a_consistent_record(
     house: House, steps: list[tuple[str, str, int]], kills: list[int]
 ) -> None:

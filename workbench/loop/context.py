@@ -73,6 +73,10 @@ class LoopContext:
         """Appends one event; it is on disk when this returns."""
         self.writer.append(event(kind, **fields))
 
+    def end(self, outcome: str, reason: str) -> None:
+        """Writes how the session stands, and gives up its lock."""
+        self.writer.close(outcome, reason)
+
     def blob(self, value: object) -> str:
         """Keeps a JSON value; returns the SHA-256 it is kept under."""
         return self.writer.blob(json.dumps(value, sort_keys=True, indent=1, default=str))

@@ -235,7 +235,7 @@ def drive(ctx: LoopContext, state: LoopState, *, again: bool = False) -> Session
             loop.close()
         if outcome not in control.WAITS | control.HELPLESS:
             steering.record_waiting(ctx, steering.next_step(end))  # it came too late to take effect, and is not lost
-        ctx.writer.close(outcome, reason)
+        ctx.end(outcome, reason)
     _trace(ctx)
     taken = control.Taken.of(end.get("taken")) if outcome == control.TAKEN else None
     question = end.get("question") if outcome == "waiting" else None

@@ -158,6 +158,12 @@ class Retold(LoopContext):
             return {}
         return {"tokens": said.tokens, "cost": said.cost, "seconds": said.seconds}
 
+    def end(self, outcome: str, reason: str) -> None:
+        """Not where the session was killed before it could say how it stands."""
+        if not self.script.live:
+            self._here()
+        super().end(outcome, reason)
+
     def copy(self, recorded: Event) -> None:
         """Writes a recorded event as it is: what a model said, which no code of ours can say again."""
         for name in events.blobs_of(recorded).values():
