@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.corpus.changes import harmless
+from tests.corpus.changes import harmless, styles
 from tests.corpus.changes.bases import BASES
 from tests.corpus.changes.cases import Case, Place
 from tests.corpus.changes.evasions import families
@@ -17,6 +17,7 @@ from workbench.settings import load_settings
 EVASIONS: list[Case] = families.CASES
 LABELLED: list[Case] = [*stages.CASES, *around.CASES, *again.CASES]
 HARMLESS: list[Case] = harmless.CASES
+STYLES: list[Case] = styles.CASES
 
 
 @dataclass(frozen=True)
