@@ -148,10 +148,64 @@ def part(before: str, after: str) -> ChangedPart:
         ("def f(x):\n    return x\n", "from numpy.random import permutation as copy\ndef f(x):\n    return copy(x)\n", True),
         ("def f(x):\n    return x\n", "def f(x):\n    print('so far', 'so good')\n    return x\n", False),
         ("def f(x):\n    return x.q('a')\n", "def f(x):\n    return x.q('a > 5')\n", True),
+        ("def f(x):\n    return x.shift(48)\n", "def f(x):\n    return x.shift(periods=48)\n", False),
+        ("def f(x):\n    return x.shift(48)\n", "def f(x):\n    return x.shift(48, freq=48)\n", True),
+        ("def f(x):\n    return x.shift(48)\n", "def f(x):\n    return x.go(periods=48)\n", True),
+        ("def f(x):\n    return x.merge(x)\n", "def f(x):\n    return x.merge(x, how='inner')\n", False),
+        ("def f(x):\n    return x.merge(x)\n", "def f(x):\n    return x.merge(x, how='left')\n", True),
+        ("def f(x, y):\n    return x[x['a'] > y]\n", "def f(x, y):\n    return x.query('a > @y')\n", False),
+        ("def f(x, y):\n    return x[x['a'] > y]\n", "def f(x, y):\n    return x.query('a >= @y')\n", True),
+        ("def f(x, y):\n    return x[x['a'] > y]\n", "def f(x, y):\n    return x.query('y > @y')\n", True),
+        ("def f(x, y):\n    return x[x['a'] > y]\n", "def f(x, y):\n    return x.query('a > @z')\n", True),
+        ("def f(x, y):\n    return x[x['a'] > y]\n", "def f(x, y):\n    return x.query('a > @y.max()')\n", True),
+        ("def f(x, y):\n    return x[~(x == y)]\n", "def f(x, y):\n    return x[x != y]\n", False),
+        ("def f(x, y):\n    return x[x == y]\n", "def f(x, y):\n    return x[x != y]\n", True),
     ],
 )  # fmt: skip
 def test_a_refactor_says_nothing_new(before: str, after: str, new: bool) -> None:
     assert bool(new_words([part(before, after)])) is new
+
+
+RECORD = "from dataclasses import dataclass\n@dataclass(frozen=True)\nclass R:\n    start: pd.Timestamp\n    end: int\n"
+SUM = "def f(x, y):\n    return x + y\n"
+
+
+@pytest.mark.parametrize(
+    ("after", "new"),
+    [
+        (RECORD + "def f(x, y):\n    r = R(x, y)\n    return r.start + r.end\n", False),
+        (RECORD + "def f(x, y):\n    return [r.start + r.end for r in [R(x, y)]]\n", False),
+        (RECORD + "def f(x, y):\n    r = R(x, y)\n    return x.start + r.end\n", True),  # of something else
+        (RECORD + "def f(x, y):\n    r = R(x, y)\n    r = x\n    return r.start + r.end\n", True),
+        (RECORD.replace("frozen", "eq") + "def f(x, y):\n    r = R(x, y)\n    return r.start + r.end\n", True),
+        (RECORD.replace(": int", ": int = 3") + "def f(x, y):\n    r = R(x, y)\n    return r.start + r.end\n", True),
+        (RECORD.replace("class R", "class R(B)") + "def f(x, y):\n    r = R(x, y)\n    return r.start + r.end\n", True),
+    ],
+)
+def test_a_record_taken_out_says_nothing_new(after: str, new: bool) -> None:
+    old, made = (parse_module(text, "m.py", "m") for text in (SUM, after))
+    assert old is not None and made is not None
+    names = ["f", "R", "dataclass"]
+    parts = [ChangedPart(old.nodes(name), made.nodes(name), old, made, name) for name in names]
+    assert bool(new_words(parts)) is new
+
+
+CLASS = "class K:\n    def a(self, x):\n        return x + 1\n    def b(self, x):\n        return self.a(x)\n"
+
+
+@pytest.mark.parametrize(
+    ("after", "new"),
+    [
+        (CLASS.replace("a(", "_a("), False),
+        (CLASS.replace("self.a(x)", "x._a(x)").replace("def a(", "def _a("), True),
+        (CLASS.replace("a(", "_a(").replace("K:", "K(B):"), True),
+        (CLASS.replace("self.a(x)", "self.a(x).c(x)"), True),
+    ],
+)
+def test_a_renamed_method_says_nothing_new(after: str, new: bool) -> None:
+    old, made = (parse_module(text, "m.py", "m") for text in (CLASS, after))
+    assert old is not None and made is not None
+    assert bool(new_words([ChangedPart(old.nodes("K"), made.nodes("K"), old, made, "K")])) is new
 
 
 @pytest.mark.parametrize(
@@ -165,9 +219,13 @@ def test_a_refactor_says_nothing_new(before: str, after: str, new: bool) -> None
         "def f(x):\n    global y\n    y = 1\n",
         "def f(x):\n    return getattr(x, x)\n",
         "async def f(x):\n    return x\n",
+        "from datetime import now\ndef f(x):\n    return now()\n",
+        "now = 1\ndef f(x):\n    return (lambda now: now)(1) + now\n",
+        "def f(x):\n    return __builtins__\n",
     ],
 )  # fmt: skip
 def test_what_can_differ_elsewhere_is_named(body: str) -> None:
     assert unsure([part("def f(x):\n    return 1\n", body)])
     seeded = "import numpy as np\ndef f(x):\n    return np.random.default_rng(7).normal()\n"
     assert not unsure([part(seeded, seeded.replace("(x)", "(y)"))])
+    assert not unsure([part("def f(x):\n    return x\n", "def f(x):\n    now = x\n    return now\n")])

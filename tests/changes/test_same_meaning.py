@@ -56,6 +56,12 @@ def _kinds(repo: Repo, before: str, after: str) -> set[str]:
         pytest.param(HEAD + "def folds(f):\n    x = f\n    x['a'] = 1\n    return f\n", HEAD + "def folds(f):\n    x = f.copy()\n    x['a'] = 1\n    return f\n", id='alias then mutate'),
         pytest.param(HEAD + 'def folds(f):\n    a = 1\n    for r in f:\n        b = a\n        a = r\n    return b\n', HEAD + 'def folds(f):\n    a = 1\n    for r in f:\n        b = a\n        a = r\n    return a\n', id='slot alias'),
         pytest.param(HEAD + 'def folds(f):\n    a = f[0]\n    if f:\n        b = a\n    else:\n        b = 2\n    return b\n', HEAD + 'def folds(f):\n    a = f[0]\n    if f:\n        b = a\n    else:\n        b = 2\n    return a\n', id='conditional alias'),
+        pytest.param(HEAD + 'def folds(f):\n    x = 1\n    f.a and (x := 2)\n    return g(x)\ndef g(x):\n    return x\n', HEAD + 'def folds(f):\n    x = 2\n    f.a and x\n    return g(x)\ndef g(x):\n    return x\n', id='walrus that may not be'),
+        pytest.param(HEAD + 'def folds(f):\n    return g(x := 1, (x := 2), x)\ndef g(*x):\n    return x\n', HEAD + 'def folds(f):\n    return g(x := 1, (x := 2), 1)\ndef g(*x):\n    return x\n', id='walrus twice'),
+        pytest.param(HEAD + 'def folds(f):\n    return [(y := x) for x in f], y\n', HEAD + 'def folds(f):\n    return [(y := x) for x in f], 0\n', id='walrus in a comprehension'),
+        pytest.param(HEAD + "def folds(f):\n    if f.a or f.b:\n        raise ValueError('x')\n    return f\n", HEAD + "def folds(f):\n    if f.a and f.b:\n        raise ValueError('x')\n    return f\n", id='or to and'),
+        pytest.param(HEAD + "def folds(f):\n    if f.a or f.b:\n        raise ValueError('x')\n    return f\n", HEAD + "def folds(f):\n    if f.a:\n        raise ValueError('x')\n    return f\n", id='or left out'),
+        pytest.param(HEAD + "def folds(f):\n    if f.a or f.b:\n        raise ValueError('x')\n    return f\n", HEAD + "def folds(f):\n    if f.b:\n        raise ValueError('x')\n    if f.a:\n        raise ValueError('x')\n    return f\n", id='or in another order'),
     ],
 )  # fmt: skip
 def test_what_does_something_else_is_never_the_same(repo: Repo, before: str, after: str) -> None:
@@ -65,6 +71,8 @@ def test_what_does_something_else_is_never_the_same(repo: Repo, before: str, aft
 @pytest.mark.parametrize(
     ("before", "after"),
     [
+        pytest.param(HEAD + "def folds(f):\n    if f.a or f.b or f.c:\n        raise ValueError('x')\n    return f\n", HEAD + "def folds(f):\n    if f.a:\n        raise ValueError('x')\n    if f.b or f.c:\n        raise ValueError('x')\n    return f\n", id='or as several ifs'),
+        pytest.param(HEAD + "def folds(f):\n    n = len(f)\n    if n > 3:\n        return [n]\n    return []\n", HEAD + "def folds(f):\n    if (n := len(f)) > 3:\n        return [n]\n    return []\n", id='walrus in a test'),
         pytest.param(HEAD + 'def g(a, b):\n    return a - b\ndef folds(f):\n    return g(f, 1)\n', HEAD + 'def g(left, right):\n    return left - right\ndef folds(frame):\n    return g(frame, 1)\n', id='param rename pos'),
         pytest.param(HEAD + 'def folds(f):\n    if len(f) == 0:\n        return []\n    return [f]\n', HEAD + 'def folds(f):\n    if len(f) == 0:\n        return []\n    else:\n        return [f]\n', id='early return'),
         pytest.param(HEAD + 'def folds(f):\n    if len(f) == 0:\n        return []\n    return [f]\n', HEAD + 'def folds(f):\n    return [] if len(f) == 0 else [f]\n', id='ternary'),

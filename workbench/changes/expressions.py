@@ -156,6 +156,13 @@ class Expressions(Blocks):
             "either", self._value(node.test, names), self._lazily(node.body, names), self._lazily(node.orelse, names)
         )
 
+    def _namedexpr(self, node: ast.NamedExpr, names: Names) -> Value:
+        value = self._value(node.value, names)
+        if node.target.id not in names.own:
+            raise Unclear("a comprehension sets a variable around it")
+        self._given(names, node.target.id, value)
+        return value
+
     def _yield(self, node: ast.Yield, names: Names) -> Value:
         return self._step("yield", None if node.value is None else self._value(node.value, names))
 

@@ -60,6 +60,11 @@ def _branches(node: ast.If, rest: list[ast.stmt], uses: Counter[str], tail: str)
     test, yes, no = node.test, list(node.body), list(node.orelse)
     while isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
         test, yes, no = test.operand, no, yes
+    if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.Or) and len(yes) == 1 and isinstance(yes[0], _ENDS):
+        # `if a or b: raise …` is `if a: raise …` and then `if b: raise …`
+        others = test.values[1:]
+        other = others[0] if len(others) == 1 else ast.copy_location(ast.BoolOp(test.op, others), test)
+        test, no = test.values[0], [ast.copy_location(ast.If(other, yes, no), node)]
     ends = [_always_ends(side) for side in (yes, no)]
     inner = ""
     if any(ends):

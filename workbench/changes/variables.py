@@ -79,7 +79,7 @@ def _sorts(node: Function) -> tuple[frozenset[str], frozenset[str], frozenset[st
     texts = [
         inner.value for part in body for inner in walk(part) if isinstance(inner, ast.Constant) and isinstance(inner.value, str)
     ]
-    if any(isinstance(inner, ast.Global | ast.Nonlocal | ast.NamedExpr | ast.Await) for part in body for inner in walk(part)):
+    if any(isinstance(inner, ast.Global | ast.Nonlocal | ast.Await) for part in body for inner in walk(part)):
         raise Unclear("sets names elsewhere")
     captured = _captured(body)
     single = frozenset(name for name, count in stores.items() if count == 1 and name not in fragile)
@@ -96,6 +96,10 @@ def _stored(node: ast.AST, nested: bool) -> Iterator[tuple[str, bool]]:
         yield node.name, nested
         return
     if isinstance(node, ast.Lambda | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
+        return
+    if isinstance(node, ast.NamedExpr):  # what it stands in may not be evaluated
+        yield node.target.id, True
+        yield from _stored(node.value, nested)
         return
     if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store | ast.Del):
         yield node.id, nested

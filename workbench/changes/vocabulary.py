@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from workbench.changes.code import Module, call_name, dotted
 from workbench.changes.idioms import opaque_signs
 from workbench.changes.model import word_set
+from workbench.changes.spelled import VARIABLE, fields_of, filter_of, is_record, members_of, records, unspoken
 from workbench.changes.syntax import walk
 
 # What a refactor may add: containers, copies, and saying what goes on.
 _HARMLESS = word_set("""
     list dict tuple len enumerate zip range print append extend items keys copy assign loc to_numpy columns
-    shape getLogger debug info warning error __name__ format logging Any Final cast
+    asarray shape getLogger debug info warning error __name__ format logging Any Final cast
 """)
 _SAYING = word_set("print debug info warning error exception getLogger")
 _ELSEWHERE = word_set("""
@@ -61,11 +62,16 @@ def new_words(parts: Sequence[ChangedPart]) -> list[str]:
     A part may say what it said itself, and what another changed part no longer says; a new one what those said that name it.
     """
     come = {part.name for part in parts if not part.before}
-    said = [(_tokens(part.before, part.old, come), _tokens(part.after, part.new, come)) for part in parts]
+    said = [(_tokens(part, False, come), _tokens(part, True, come)) for part in parts]
     moved = {token for before, after in said for token in before - after}
     gained: set[Token] = set()
     for part, (_, after) in zip(parts, said):
-        gained |= after - moved - _known(part, parts, {id(one): before for one, (before, _) in zip(parts, said)})
+        known = moved | _known(part, parts, {id(one): before for one, (before, _) in zip(parts, said)})
+        if {("comparison", "Eq"), ("operator", "Invert")} <= known:  # `~(a == b)`
+            known.add(("comparison", "NotEq"))
+        if ("statement", "Yield") in known:
+            known.add(("statement", "YieldFrom"))
+        gained |= after - known
     return sorted(f"{what} {text}".strip() for what, text in gained if not (what == "word" and text in _HARMLESS))
 
 
@@ -97,20 +103,21 @@ def unsure(parts: Sequence[ChangedPart]) -> list[str]:
             for reason in opaque_signs(nodes, shared):
                 found.setdefault(reason)
             for node in nodes:
+                own = _own_names(node) - shared - (module.definitions.keys() if module else set())
                 for inner in walk(node):
-                    for reason in _unsure(inner, module):
+                    for reason in _unsure(inner, module, own):
                         found.setdefault(reason)
     return list(found)
 
 
-def _unsure(node: ast.AST, module: Module | None) -> Iterator[str]:
+def _unsure(node: ast.AST, module: Module | None, own: set[str]) -> Iterator[str]:
     if isinstance(node, ast.Global | ast.Nonlocal):
         yield "changes names outside of its function"
     if isinstance(node, ast.AsyncFunctionDef | ast.AsyncFor | ast.AsyncWith | ast.Await):
         yield "runs asynchronously"
     if isinstance(node, ast.Attribute | ast.Name):
         word = node.attr if isinstance(node, ast.Attribute) else node.id
-        if word in _LOOKING_AROUND:
+        if word in _LOOKING_AROUND and not (isinstance(node, ast.Name) and word in own):
             yield f"looks at what is around it (`{word}`)"
         if _DUNDER.fullmatch(word) and word not in _FINE_DUNDERS:
             yield f"uses `{word}`"
@@ -126,20 +133,60 @@ def _unsure(node: ast.AST, module: Module | None) -> Iterator[str]:
             yield f"uses `{'.'.join(words)}`"
 
 
-def _tokens(nodes: Iterable[ast.stmt], module: Module | None, come: set[str]) -> set[Token]:
-    """What code says: words, constants, operators and branches; names of its own don't count."""
+def _tokens(part: ChangedPart, after: bool, come: set[str]) -> set[Token]:
+    """What a side of a part says: words, constants, operators and branches; names of its own don't count."""
+    nodes, module = (part.after, part.new) if after else (part.before, part.old)
     bindings = module.bindings if module else {}
+    definitions = module.definitions if module else {}
+    made = [one for name in come for one in definitions.get(name, ()) if is_record(one)]
+    fields = {field for one in made for field in fields_of(one)}
+    fresh = _fresh_members(part) if after else set[str]()
+    typed = members_of(definitions.get(part.name, ())) is None and any(
+        isinstance(one, ast.ClassDef) for one in definitions.get(part.name, ())
+    )
     found: set[Token] = set()
     for node in nodes:
         own = _own_names(node) - set(bindings)
-        unspoken = {id(word) for inner in walk(node) for word in _spoken(inner)}
+        held = records([node], [one.name for one in made if isinstance(one, ast.ClassDef)])
+        given = {VARIABLE + name for name in own}
+        silent: set[int] = set()
         for inner in walk(node):
-            if id(inner) not in unspoken:
-                found |= set(_token(inner, own, bindings, come))
+            silent |= {id(one) for one in (*_spoken(inner), *unspoken(inner))}
+            if isinstance(inner, ast.AnnAssign) and not typed and not isinstance(node, ast.ClassDef):
+                silent |= {id(one) for one in walk(inner.annotation)}
+            if isinstance(inner, ast.Attribute) and isinstance(inner.value, ast.Name):
+                of_a_record = inner.value.id in held and inner.attr in fields
+                if of_a_record or (inner.value.id in own and inner.attr in fresh and inner.value.id == _first(inner, nodes)):
+                    silent.add(id(inner))
+            condition = filter_of(inner)
+            if condition is not None and isinstance(inner, ast.Call):
+                silent |= {id(inner.func), id(inner.args[0])}
+                found |= {token for one in walk(condition) for token in _token(one, given, {}, set())}
+        for inner in walk(node):
+            if id(inner) not in silent:
+                found |= set(_token(inner, own, bindings, come, silent))
     return found
 
 
-def _token(node: ast.AST, own: set[str], bindings: Mapping[str, object], come: set[str]) -> Iterator[Token]:
+def _fresh_members(part: ChangedPart) -> set[str]:
+    """What a plain class calls its own now and did not before: renamed methods and attributes."""
+    sides = [module.definitions.get(part.name, []) if module else [] for module in (part.old, part.new)]
+    before, after = (members_of(nodes) if len(nodes) == 1 else None for nodes in sides)
+    return after - before if before is not None and after is not None else set()
+
+
+def _first(node: ast.Attribute, nodes: Iterable[ast.stmt]) -> str | None:
+    """The first parameter of the method that an expression stands in."""
+    for each in nodes:
+        for method in walk(each):
+            if isinstance(method, ast.FunctionDef) and method.args.args and any(inner is node for inner in walk(method)):
+                return method.args.args[0].arg
+    return None
+
+
+def _token(
+    node: ast.AST, own: set[str], bindings: Mapping[str, object], come: set[str], silent: Collection[int] = ()
+) -> Iterator[Token]:  # fmt: skip
     if isinstance(node, ast.Constant):
         yield ("word", node.value) if isinstance(node.value, str) else ("constant", repr(node.value))
     elif isinstance(node, ast.Attribute):
@@ -154,7 +201,7 @@ def _token(node: ast.AST, own: set[str], bindings: Mapping[str, object], come: s
         elif node.id not in own and node.id not in come:
             yield ("word", node.id)
     elif isinstance(node, ast.Call):
-        yield from _call_tokens(node, own, come)
+        yield from _call_tokens(node, own, come, silent)
     elif isinstance(node, ast.BinOp | ast.AugAssign | ast.UnaryOp):
         if not isinstance(node.op, ast.Not):
             yield ("operator", type(node.op).__name__)
@@ -172,12 +219,12 @@ def _token(node: ast.AST, own: set[str], bindings: Mapping[str, object], come: s
         yield ("statement", type(node).__name__)
 
 
-def _call_tokens(node: ast.Call, own: set[str], come: set[str]) -> Iterator[Token]:
+def _call_tokens(node: ast.Call, own: set[str], come: set[str], silent: Collection[int]) -> Iterator[Token]:
     named = isinstance(node.func, ast.Name)
     for keyword in node.keywords:
         if keyword.arg is None:
             yield ("call", "with `**`")
-        elif not (named and call_name(node) in come):
+        elif not (named and call_name(node) in come) and id(keyword) not in silent:
             yield ("word", keyword.arg)
             if isinstance(keyword.value, ast.Constant) or (isinstance(keyword.value, ast.Name) and keyword.value.id not in own):
                 yield ("argument", f"`{keyword.arg}={ast.unparse(keyword.value)}`")
