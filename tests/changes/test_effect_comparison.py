@@ -150,6 +150,7 @@ def part(before: str, after: str) -> ChangedPart:
         ("def f(x):\n    return x.q('a')\n", "def f(x):\n    return x.q('a > 5')\n", True),
         ("def f(x):\n    return x.shift(48)\n", "def f(x):\n    return x.shift(periods=48)\n", False),
         ("def f(x):\n    return x.shift(48)\n", "def f(x):\n    return x.shift(48, freq=48)\n", True),
+        ("def f(x):\n    return x.shift(48) + x.go(2)\n", "def f(x):\n    return x.shift(periods=2) + x.go(48)\n", True),
         ("def f(x):\n    return x.shift(48)\n", "def f(x):\n    return x.go(periods=48)\n", True),
         ("def f(x):\n    return x.merge(x)\n", "def f(x):\n    return x.merge(x, how='inner')\n", False),
         ("def f(x):\n    return x.merge(x)\n", "def f(x):\n    return x.merge(x, how='left')\n", True),

@@ -224,13 +224,16 @@ def _call_tokens(node: ast.Call, own: set[str], come: set[str], silent: Collecti
     for keyword in node.keywords:
         if keyword.arg is None:
             yield ("call", "with `**`")
-        elif not (named and call_name(node) in come) and id(keyword) not in silent:
+        elif id(keyword) in silent:  # the first place by its name, or a default
+            if isinstance(keyword.value, ast.Constant) and id(keyword.value) not in silent:
+                yield ("argument", f"`{ast.unparse(keyword.value)}` as number 1 of `{call_name(node)}`")
+        elif not (named and call_name(node) in come):
             yield ("word", keyword.arg)
             if isinstance(keyword.value, ast.Constant) or (isinstance(keyword.value, ast.Name) and keyword.value.id not in own):
                 yield ("argument", f"`{keyword.arg}={ast.unparse(keyword.value)}`")
     if not (named and call_name(node) in come | own) and call_name(node) not in _SAYING:
         for number, given in enumerate(node.args):
-            if isinstance(given, ast.Constant):
+            if isinstance(given, ast.Constant) and id(given) not in silent:
                 yield ("argument", f"`{ast.unparse(given)}` as number {number + 1} of `{call_name(node)}`")
     if named and call_name(node) in own:
         yield ("call", "of a name of its own")
