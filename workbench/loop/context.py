@@ -16,9 +16,11 @@ from workbench.loop import looks, trees
 from workbench.loop.checkpoints import Held
 from workbench.loop.control import Inbox
 from workbench.loop.drivers import Driver
+from workbench.policy import Decision
 from workbench.repo import Identity, Repo
+from workbench.review import queue, rebase, seals
 from workbench.review.apply import Application, apply
-from workbench.review.gates import GateEvidence
+from workbench.review.gates import CARRIED, GateEvidence
 from workbench.review.queue import QueuedChange
 from workbench.sessions.events import ModelCall, event
 from workbench.sessions.reader import blob_path, read_session
@@ -120,6 +122,28 @@ class LoopContext:
         root = trees.checkout(self.settings, tree)
         return run_skill(SkillContext(self.settings, root, self.use_case, tree=tree, progress=self.say), name, given)
 
+    def rebase(self, queued: QueuedChange) -> Change | None:
+        """The change made again on top of the branch as it is by now; None where the branch stands, or the change is in.
+
+        Base and result are the same where all that it does is on the branch already. Nothing is queued; raises Refusal where
+        both sides changed the same path.
+        """
+        tip = rebase.moved_to(self.repo, queued, self.target)
+        if tip is None:
+            return None
+        seals.refuse(self.repo, queued.change, session=queued.session, at=queued.proposed_at)
+        return rebase.on_top(self.repo, queued, tip)
+
+    def propose(self, change: Change, found: Classification, decision: Decision, evidence: Mapping[str, bytes]) -> QueuedChange:
+        """Puts a change with its evidence into the queue; the same change twice is one entry.
+
+        So it is where somebody made the same rebase by hand, and signed that.
+        """
+        there = rebase.waiting(self.repo, change, evidence) if CARRIED in evidence else None
+        return there or queue.propose(
+            self.repo, change, found, decision, evidence, use_case=self.use_case, session=self.session_id, now=self.clock()
+        )
+
     def apply(self, queued: QueuedChange, gates: GateEvidence | None, measured: Measured | None) -> Application:
         """Onto the branch through the one trusted function, which verifies everything again; raises what it raises."""
         return apply(self.repo, queued.id, target_ref=self.target, gates=gates, measured=measured, now=self.clock())
@@ -140,7 +164,7 @@ class LoopContext:
             tables = pipeline.load()
             keep_last_tables(self.settings, self.use_case, tables, known_tables(tables))
 
-    def record_change(self, step: int, node: str, change: Change) -> None:
+    def record_change(self, step: int, node: str, change: Change, **more: Any) -> None:
         """Records a change with its diff for people, and keeps its trees from git's garbage collection."""
         self.keep(change.result, change.title, change.author)
         diffs = file_diffs(self.repo, change)
@@ -156,6 +180,7 @@ class LoopContext:
             author=change.author.model_dump(mode="json"),
             files=[diff.path for diff in diffs],
             diff=self.blob([asdict(diff) for diff in diffs]),
+            **more,
         )
 
     def keep(self, tree: str, title: str, author: Author | None = None) -> None:

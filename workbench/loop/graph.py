@@ -187,7 +187,8 @@ _ROUTES: dict[str, Callable[[LoopState], str]] = {
     "diagnose": lambda state: "fix",
     "fix": _after_fix,
     "improve": _after_improve,
-    "ask": lambda state: "hear",
+    # What may be carried over from an earlier form of the change is looked at first.
+    "ask": lambda state: "land" if state.get("came_from") else "hear",
     "land": _after_land,
     "deploy": lambda state: END,
 }

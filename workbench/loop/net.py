@@ -6,8 +6,8 @@ calls `changes`, `policy` and `review`; the decisions are theirs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from workbench.changes import Author, Change, Classification, Measured, classify, joined
 from workbench.loop.context import LoopContext
@@ -15,9 +15,9 @@ from workbench.loop.state import LoopState, Proposal
 from workbench.policy import Decision, load_policy
 from workbench.policy.rules import LEAK_GATES
 from workbench.repo import Repo
-from workbench.review import ledger, queue, rebase, signoff
+from workbench.review import carry, ledger, queue, rebase, signoff
 from workbench.review.apply import Application
-from workbench.review.gates import EFFECT, GATES, GateEvidence, missing_gates
+from workbench.review.gates import CARRIED, EFFECT, GATES, GateEvidence, missing_gates
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,8 @@ class Said:
     reviewers: list[str]
     signoffs: list[str]
     comment: str
+    carried: Mapping[str, str] = field(default_factory=dict)
+    """Those of the sign-offs that were made on an earlier form of the change → the digest of that form."""
 
 
 def judge(ctx: LoopContext, state: LoopState, *, for_a_person: bool = False) -> Judged:
@@ -139,57 +141,108 @@ def gate_report(ctx: LoopContext, state: LoopState, required: Sequence[str]) -> 
     return None if missing_gates(required, GateEvidence.from_report(content), state["tree"]) else content
 
 
-def enqueue(ctx: LoopContext, judged: Judged, report: bytes) -> queue.QueuedChange:
-    """Puts the change with its gate report and what running it showed into the queue; the same change twice is one entry."""
+def enqueue(
+    ctx: LoopContext, judged: Judged, report: bytes, came_from: Sequence[Mapping[str, str]] = ()
+) -> queue.QueuedChange:  # fmt: skip
+    """Puts the change with its gate report and what running it showed into the queue; the same change twice is one entry.
+
+    `came_from` are the queued changes that it is the rebase of.
+    """
     evidence = {GATES: report} if report else {}
     if judged.measured is not None:
         evidence[EFFECT] = judged.measured.content
-    return queue.propose(
-        ctx.repo,
-        judged.change,
-        judged.classification,
-        judged.decision,
-        evidence,
-        use_case=ctx.use_case,
-        session=ctx.session_id,
-        now=ctx.clock(),
-    )
+    evidence |= rebase.note([carry.Origin.model_validate(origin) for origin in came_from], judged.change)
+    return ctx.propose(judged.change, judged.classification, judged.decision, evidence)
 
 
-def person_said(ctx: LoopContext, change_id: str) -> Said | None:
+def person_said(ctx: LoopContext, state: LoopState, change_id: str) -> Said | None:
     """What stands signed about the change, or None while the policy still waits for somebody.
 
     Only for saying so: `apply` looks at every signature again.
     """
     queued = queue.get(ctx.repo, change_id)
-    done = next(
-        (entry for entry in ledger.entries(ctx.repo) if isinstance(entry, ledger.Applying) and entry.queued == queued.commit),
-        None,
-    )
-    if done is not None:
-        named = [found for found in signoff.signoffs(ctx.repo, queued.id)[0] if found.id in done.signoffs]
-        return Said("approve", _names(named), list(done.signoffs), "")
+    found = ledger.entries(ctx.repo)
+    given_up = {entry.seq for entry in ledger.aborted(found)}
+    for entry in found:
+        if isinstance(entry, ledger.Applying) and entry.queued == queued.commit and entry.seq not in given_up:
+            signed = [one for name in _forms(ctx, queued) for one in signoff.signoffs(ctx.repo, name)[0]]
+            used = [one for one in signed if one.id in entry.signoffs]
+            return Said("approve", _names(used), list(entry.signoffs), "", dict(entry.carried))
     assessment = queue.assess(ctx.repo, queued)
-    standing = signoff.valid(ctx.repo, queued, ctx.clock(), assessment=assessment)
+    rerun = rerun_of(ctx, state, queued)
+    standing = signoff.valid(ctx.repo, queued, ctx.clock(), assessment=assessment, rerun=rerun)
     if standing.objections:
         first = standing.objections[0].payload
         return Said(first.verdict, _names(standing.objections), [found.id for found in standing.objections], first.comment)
-    if signoff.unmet(assessment.decision, standing):
+    asked = [assessment.decision, carry.reassessed(queued, assessment, rerun).decision]
+    if any(signoff.unmet(decision, standing) for decision in asked):
         return None
     comment = "; ".join(found.payload.comment for found in standing.approvals if found.payload.comment)
-    return Said("approve", _names(standing.approvals), [found.id for found in standing.approvals], comment)
+    return Said(
+        "approve", _names(standing.approvals), [found.id for found in standing.approvals], comment, dict(standing.carried)
+    )  # fmt: skip
+
+
+def _forms(ctx: LoopContext, queued: queue.QueuedChange) -> list[str]:
+    """Ids under which there may be sign-offs that count for the change."""
+    return list(dict.fromkeys([queued.id, *(origin.change for origin in carry.origins_of(ctx.repo, queued))]))
+
+
+def rerun_of(ctx: LoopContext, state: LoopState, queued: queue.QueuedChange) -> carry.Rerun | None:
+    """Gates and effect as this session measured them on a rebased change; None where it is the rebase of nothing."""
+    if CARRIED not in queued.evidence:
+        return None
+    report, effect = state.get("report"), state.get("effect")
+    measured = Measured.read(ctx.blob_bytes(effect)) if effect else None
+    return carry.Rerun(GateEvidence.from_report(ctx.blob_bytes(report["blob"])) if report else None, measured)
+
+
+def differing(ctx: LoopContext, state: LoopState, queued: queue.QueuedChange) -> list[str]:
+    """What keeps sign-offs on an earlier form of the change from carrying over, in words, whoever's they are."""
+    rerun = rerun_of(ctx, state, queued)
+    again = carry.reassessed(queued, queue.assess(ctx.repo, queued), rerun)
+    return list(dict.fromkeys(why for step in carry.carries(ctx.repo, queued, again, rerun) for why in step.differs))
+
+
+def rebased(ctx: LoopContext, state: LoopState) -> LoopState | None:
+    """Where the branch moved while the change waited: where the session stands with its change on top of it, to be built and
+    judged like any other. None where it didn't move; raises Refusal where both changed the same path.
+    """
+    queued = queue.get(ctx.repo, str(state["queued"]))
+    change = ctx.rebase(queued)
+    if change is None:
+        return None
+    ctx.keep(change.base, "the branch as others left it")
+    ctx.record_change(state["step"], "land", change, rebased=queued.id)
+    fresh: LoopState = {
+        "tree": change.result, "landed": change.base, "queued": None, "report": None, "effect": None, "came_from": None,
+    }  # fmt: skip
+    if change.base == change.result:
+        ctx.say(f"all that change {queued.id} does is on the branch already")
+        return {**fresh, "summaries": [], "authors": []}
+    ctx.say(f"the branch moved while change {queued.id} waited: it is made again on top of it, as change {change.id}")
+    return {**fresh, "came_from": [one.model_dump(include={"change", "queued"}) for one in rebase.origins(ctx.repo, queued)]}
 
 
 def apply_queued(ctx: LoopContext, change_id: str, measured: Measured | None = None, report: bytes | None = None) -> Application:
     """Onto the branch; raises what `apply` raises.
 
-    `measured` and `report` are what this session saw when it ran the change and its gates, for one that goes in without people.
-    What people signed covers the report that lies in the queue, and goes by that.
+    `measured` and `report` are what this session saw when it ran the change and its gates, for one that goes in without people or
+    by sign-offs on an earlier form of it. What people signed covers the report that lies in the queue, and goes by that.
     """
     queued = queue.get(ctx.repo, change_id)
     report = queue.evidence(ctx.repo, queued).get(GATES) if report is None else report
     gates = GateEvidence.from_report(report) if report else None
     return ctx.apply(queued, gates, measured)
+
+
+def apply_signed(ctx: LoopContext, state: LoopState, change_id: str) -> Application:
+    """Onto the branch by what people signed, of this change or, with what this session measured again, of an earlier form."""
+    rerun = rerun_of(ctx, state, queue.get(ctx.repo, change_id))
+    if rerun is None:
+        return apply_queued(ctx, change_id)
+    report = state.get("report")
+    return apply_queued(ctx, change_id, rerun.measured, ctx.blob_bytes(report["blob"]) if report else b"")
 
 
 def _names(signed: Sequence[signoff.SignOff]) -> list[str]:

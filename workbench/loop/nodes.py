@@ -17,6 +17,7 @@ from workbench.loop.answering import answered
 from workbench.loop.context import LoopContext, fingerprint
 from workbench.loop.state import LoopState
 from workbench.loop.turn import turn_of
+from workbench.visible import visible
 
 Node = Callable[[LoopContext, LoopState], LoopState]
 
@@ -59,7 +60,7 @@ def settle(ctx: LoopContext, state: LoopState) -> LoopState:
     applied = net.apply_queued(ctx, queued.id, judged.measured, report)
     ctx.record("applied", step=state["step"], node="settle", change=queued.id, commit=applied.commit, by="policy")
     ctx.say(f"applied without a person: the policy asks nobody for {judged.kinds}")
-    return {"landed": state["tree"], "signed": [], "summaries": []}
+    return {"landed": state["tree"], "came_from": None, "signed": [], "summaries": []}
 
 
 def propose(ctx: LoopContext, state: LoopState) -> LoopState:
@@ -132,35 +133,64 @@ def ask(ctx: LoopContext, state: LoopState) -> LoopState:
         return {"outcome": "failed", "reason": "no gate report on exactly this tree"}
     judged = net.judge(ctx, state, for_a_person=True)
     net.record_judgement(ctx, state, "ask", judged)
-    queued = net.enqueue(ctx, judged, report)
+    came_from = state.get("came_from") or []
+    queued = net.enqueue(ctx, judged, report, came_from)
+    effect = ctx.blob(judged.measured.model_dump(mode="json")) if judged.measured else None
+    differs = net.differing(ctx, {**state, "effect": effect}, queued) if came_from else []
     requires = judged.decision.requires.model_dump(mode="json")
-    ctx.record("queued", step=state["step"], node="ask", change=queued.id, digest=judged.change.digest, requires=requires)
-    ctx.say(f"waits for a person: change {queued.id} ({judged.kinds})")
-    return {"queued": queued.id}
+    ctx.record(
+        "queued", step=state["step"], node="ask", change=queued.id, digest=judged.change.digest, requires=requires,
+        commit=queued.commit, differs=differs,
+    )  # fmt: skip
+    for text in differs:
+        ctx.say(f"  differs from {came_from[-1]['change']}: {visible(text, limit=600)}")
+    ctx.say(f"{'asks what is signed of' if came_from else 'waits for a person:'} change {queued.id} ({judged.kinds})")
+    return {"queued": queued.id, "effect": effect}
 
 
 def land(ctx: LoopContext, state: LoopState) -> LoopState:
-    """After a person decided: applies through the one trusted function, or ends as they said."""
+    """After a person decided: applies through the one trusted function, or ends as they said.
+
+    Where the branch moved meanwhile, the change is made again on top of it, and asked about again as far as it has to be.
+    """
     change = state["queued"]
     assert change is not None
-    verdict = net.person_said(ctx, change)
+    verdict = net.person_said(ctx, state, change)
+    if verdict is None or verdict.verdict == "approve":
+        try:
+            moved = net.rebased(ctx, state)
+        except Refusal as refusal:
+            return {"outcome": "refused", "reason": str(refusal)}
+        if moved is not None:
+            return moved
     if verdict is None:
-        ctx.say(f"change {change} still waits for a person")
+        ctx.say(f"change {change} {'' if state.get('came_from') else 'still '}waits for a person")
         return {}
     who = ", ".join(verdict.reviewers)
     ctx.record(
         "decided", step=state["step"], node="land", change=change, verdict=verdict.verdict, reviewers=verdict.reviewers,
-        signoffs=verdict.signoffs, comment=verdict.comment,
+        signoffs=verdict.signoffs, carried=verdict.carried, comment=verdict.comment,
     )  # fmt: skip
     if verdict.verdict != "approve":
         return {"outcome": "refused", "reason": f"{who} said {verdict.verdict}: {verdict.comment or 'no comment'}"}
-    applied = net.apply_queued(ctx, change)
+    return _applied(ctx, state, change, verdict)
+
+
+def _applied(ctx: LoopContext, state: LoopState, change: str, verdict: net.Said) -> LoopState:
+    try:
+        applied = net.apply_signed(ctx, state, change)
+    except Refusal:
+        moved = net.rebased(ctx, state)  # in the moment between looking and applying
+        if moved is None:
+            raise
+        return moved
+    who = ", ".join(verdict.reviewers)
     ctx.record(
         "applied", step=state["step"], node="land", change=change, commit=applied.commit, by=who, signoffs=verdict.signoffs
     )
-    ctx.say(f"applied {change} as signed by {who}")
+    ctx.say(f"applied {change} as signed by {who}{', carried over' if verdict.carried else ''}")
     # Built once more as it now lies on the branch; audited once more if anything but the branch has changed since.
-    return {"landed": state["tree"], "queued": None, "signed": verdict.signoffs, "summaries": []}
+    return {"landed": state["tree"], "queued": None, "came_from": None, "signed": verdict.signoffs, "summaries": []}
 
 
 def deploy(ctx: LoopContext, state: LoopState) -> LoopState:

@@ -73,6 +73,10 @@ class LoopState(TypedDict, total=False):
     """The node that gave way to a person's instructions and is next."""
     queued: str | None
     """Id of the change that waits for a person."""
+    effect: str | None
+    """What running that change showed: the SHA-256 of the blob."""
+    came_from: list[dict[str, str]] | None
+    """The queued changes that the net change is the rebase of, oldest first: {"change": id, "queued": commit in the queue}."""
     signed: list[str]
     """Ids of the sign-offs under which the landed tree was applied; empty where the policy allowed it by itself."""
     version: str | None

@@ -22,11 +22,15 @@ from workbench.loop.dialogue.asking import BROKEN_OFF
 from workbench.loop.drivers import Answer, Driver
 from workbench.loop.looks import LooksSpent
 from workbench.loop.turn import Turn
+from workbench.policy import Decision
 from workbench.replay.said import RecordedInbox
 from workbench.replay.stream import Normal, difference
+from workbench.repo import Identity
+from workbench.review import queue
 from workbench.review.apply import Application
 from workbench.review.gates import GateEvidence
 from workbench.review.queue import QueuedChange
+from workbench.review.rebase import says_the_same
 from workbench.sessions import events
 from workbench.sessions.compare import Difference, first_difference
 from workbench.sessions.events import Event, event
@@ -247,12 +251,45 @@ class Retold(LoopContext):
         if self.script.live:
             super().keep_tables(tree)
 
+    def rebase(self, queued: QueuedChange) -> Change | None:
+        """The same merge again, on the tree that the branch had moved to then; what others did to it is put on it here."""
+        if self.script.live:
+            return super().rebase(queued)
+        made = self.script.ahead(events.ChangeMade)
+        if made is not None and made.rebased == queued.id:
+            tip = self.repo.resolve(self.target)
+            if self.repo.tree_of(tip) != made.base:
+                who = Identity("others", "others@work.invalid")
+                self.repo.commit(made.base, [tip], "others went on", author=who, ref=self.target, expect=tip)
+            return super().rebase(queued)
+        last = self.script.ahead(events.Ended)
+        if last is not None and last.outcome == "refused":
+            raise Refusal(last.reason)
+        return None
+
+    def propose(self, change: Change, found: Classification, decision: Decision, evidence: Mapping[str, bytes]) -> QueuedChange:
+        """As recorded where it says the same: sign-offs and rebases name the very commit in the queue."""
+        mine = super().propose(change, found, decision, evidence)
+        asked = None if self.script.live else self.script.ahead(events.Queued)
+        if asked is None or asked.commit is None or asked.commit == mine.commit:
+            return mine
+        ref = queue.PREFIX + mine.id
+        self.repo.update_ref(ref, asked.commit, mine.commit)
+        recorded = queue.get(self.repo, mine.id)
+        if says_the_same(self.repo, recorded, change, evidence):
+            return recorded
+        self.repo.update_ref(ref, mine.commit, asked.commit)
+        return mine
+
     def apply(self, queued: QueuedChange, gates: GateEvidence | None, measured: Measured | None) -> Application:
         """Through the same function as ever, onto the branch of the scratch repository; refused where it was refused then."""
         if self.script.live:
             return super().apply(queued, gates, measured)
         self._here()
         if self.script.ahead(events.Applied) is None:
+            made = self.script.ahead(events.ChangeMade)
+            if made is not None and made.rebased == queued.id:
+                raise Refusal("The branch moved in the moment before this was applied.")
             last = self.script.ahead(events.Ended)
             if last is not None and last.outcome == "refused":
                 raise Refusal(last.reason)

@@ -141,11 +141,19 @@ class Teller:
             if isinstance(event, events.Ended | events.Resumed):
                 return
             if isinstance(event, events.Decided):
-                known = self.repo.refs(signoff.PREFIX)
-                for one in signoff.signoffs(self.world.repo, event.change)[0]:
-                    name = f"{signoff.PREFIX}{event.change}/{one.id}"
-                    if one.payload.at <= datetime.fromisoformat(event.at) and name not in known:
-                        self.repo.update_ref(name, one.commit, None)
+                for change in {event.change: None, **dict.fromkeys(self._rebased())}:
+                    self._place(change, datetime.fromisoformat(event.at))
+
+    def _rebased(self) -> list[str]:
+        """Changes that were made again on top of a branch that had moved; their sign-offs may have carried over."""
+        return [one.rebased for one in self.session.events if isinstance(one, events.ChangeMade) and one.rebased]
+
+    def _place(self, change: str, until: datetime) -> None:
+        known = self.repo.refs(f"{signoff.PREFIX}{change}/")
+        for one in signoff.signoffs(self.world.repo, change)[0]:
+            name = f"{signoff.PREFIX}{change}/{one.id}"
+            if one.payload.at <= until and name not in known:
+                self.repo.update_ref(name, one.commit, None)
 
     @staticmethod
     def _tree_of(repo: Repo) -> Callable[[str], str]:

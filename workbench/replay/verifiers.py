@@ -15,7 +15,7 @@ from workbench.loop import trees
 from workbench.policy import load_policy
 from workbench.replay.kept import Kept
 from workbench.repo import Repo
-from workbench.review import queue, signoff
+from workbench.review import carry, queue, signoff
 from workbench.sessions import events
 from workbench.sessions.compare import Difference, first_difference
 from workbench.sessions.events import Event
@@ -230,7 +230,10 @@ def _decided(again: Again, event: events.Decided) -> None:
     said = [e for e in again.chosen if isinstance(e, events.Queued) and e.change == event.change and e.seq < event.seq]
     if said:
         _expect(said[-1].digest, queued.digest, "/digest", "the sign-offs are on another change than the one that was queued")
-    standing = signoff.valid(again.repo, queued, datetime.fromisoformat(event.at), spent=set())
+    assessment = queue.assess(again.repo, queued)
+    standing = signoff.valid(
+        again.repo, queued, datetime.fromisoformat(event.at), assessment=assessment, spent=set(), rerun=carry.recorded(assessment)
+    )
     reasons = dict(standing.invalid)
     wanted = "approvals" if event.verdict == "approve" else "objections"
     valid = {found.id for found in getattr(standing, wanted)} | {id_ for id_, why in reasons.items() if why == _SUPERSEDED}

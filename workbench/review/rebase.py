@@ -7,11 +7,11 @@ over is worked out again by whoever applies or verifies.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from workbench.changes import Change, Classification, classify, joined
+from workbench.changes import Change, Classification, Measured, classify, joined
 from workbench.errors import Refusal
 from workbench.policy import load_policy
 from workbench.repo import Repo
@@ -64,13 +64,76 @@ def rebase(
 
 def rebased(repo: Repo, queued: QueuedChange, tip_tree: str) -> Change:
     """The same change on top of another tree; not in the queue yet."""
-    change = queued.change
-    if tip_tree == change.base:
+    if tip_tree == queued.change.base:
         raise Refusal(f"Change {queued.id} is on top of the branch as it is.", "nothing has to be made again")
-    result = merged(repo, tip_tree, change.base, change.result, "The branch and this change both changed")
-    if result == tip_tree:
+    change = on_top(repo, queued, tip_tree)
+    if change.result == tip_tree:
         raise Refusal(f"All that change {queued.id} does is on the branch already.", "nothing is left to do")
+    return change
+
+
+def on_top(repo: Repo, queued: QueuedChange, tip_tree: str) -> Change:
+    """The same change on top of another tree, which may hold it already: then base and result are the same."""
+    change = queued.change
+    result = merged(repo, tip_tree, change.base, change.result, "The branch and this change both changed")
     return change.model_copy(update={"base": tip_tree, "result": result})
+
+
+def moved_to(repo: Repo, queued: QueuedChange, ref: str) -> str | None:
+    """The tree that `ref` moved to while the change waited; None where it stands, and where the change went in or is about to."""
+    found = ledger.entries(repo)
+    tip = repo.refs(ref).get(ref)
+    begun = ledger.applied_queue_commits(found) | {entry.queued for entry in ledger.unfinished(found)}
+    if tip is None or queued.commit in begun:
+        return None
+    tree = repo.commit_of(tip).tree
+    return tree if tree != queued.change.base else None
+
+
+def origins(repo: Repo, queued: QueuedChange) -> list[Origin]:
+    """What a rebase of this change comes from: all that it comes from itself, and it."""
+    return [*carry.origins_of(repo, queued), Origin(change=queued.id, queued=queued.commit)]
+
+
+def note(found: Sequence[Origin], change: Change) -> dict[str, bytes]:
+    """The piece of evidence that names where `change` comes from; none where that is nowhere but itself.
+
+    A branch may go back to where it was, and a change with it.
+    """
+    others = [origin for origin in found if origin.change != change.id]
+    return {CARRIED: carry.note(others)} if others else {}
+
+
+def waiting(repo: Repo, change: Change, evidence: Mapping[str, bytes]) -> QueuedChange | None:
+    """The entry of the queue in which this change waits already, with evidence that says the same; None where there is none."""
+    name = queue.PREFIX + change.id
+    if name not in repo.refs(name):
+        return None
+    queued = queue.get(repo, change.id)
+    applied = queued.commit in ledger.applied_queue_commits(ledger.entries(repo))
+    return queued if not applied and says_the_same(repo, queued, change, evidence) else None
+
+
+def says_the_same(repo: Repo, queued: QueuedChange, change: Change, evidence: Mapping[str, bytes]) -> bool:
+    """Whether an entry of the queue is this change with evidence that says the same, however long measuring took."""
+    if (queued.change, queued.evidence.keys()) != (change, evidence.keys()):
+        return False
+    return all(
+        content == evidence[name]
+        or (name == GATES and _says(content, change.result) == _says(evidence[name], change.result) != "")
+        or (name == EFFECT and _shows(content) == _shows(evidence[name]) != "")
+        for name, content in queue.evidence(repo, queued).items()
+    )
+
+
+def _says(report: bytes, tree: str) -> str:
+    found = GateEvidence.from_report(report)
+    return found.says if found is not None and found.tree == tree else ""
+
+
+def _shows(effect: bytes) -> str:
+    found = Measured.read(effect)
+    return found.says if found is not None and found.complete else ""
 
 
 def _queued_again(
@@ -85,7 +148,7 @@ def _queued_again(
     both = joined(found, change, [measured])
     pieces = {name: content for name, content in queue.evidence(repo, queued).items() if name not in (GATES, EFFECT, CARRIED)}
     pieces |= {EFFECT: measured.content} | ({GATES: report} if report else {})
-    pieces[CARRIED] = carry.note([*carry.origins_of(repo, queued), Origin(change=queued.id, queued=queued.commit)])
+    pieces |= note(origins(repo, queued), change)
     made = _propose(repo, queued, change, both, pieces, ran, now)
     return made, ran
 

@@ -186,7 +186,10 @@ class SkillRan(_Event):
 
 
 class ChangeMade(_Event):
-    """A change: two trees and an author. `diff` is for people; the trees are the change."""
+    """A change: two trees and an author. `diff` is for people; the trees are the change.
+
+    `rebased` is the id of the queued change that this is, made again on top of a branch that had moved to `base`.
+    """
 
     kind: Literal["change"] = "change"
     base: GitId
@@ -197,6 +200,7 @@ class ChangeMade(_Event):
     author: dict[str, JsonValue] = Field(default_factory=dict)
     files: list[str] = Field(default_factory=list)
     diff: Digest | None = None
+    rebased: ChangeId | None = None
 
 
 class Classified(_Event):
@@ -220,16 +224,24 @@ class Classified(_Event):
 
 
 class Queued(_Event):
-    """The change waits for a person."""
+    """The change waits for a person, or for nobody where the sign-offs on an earlier form of it carry over.
+
+    `commit` is where it lies in the queue; `differs` says in words what keeps sign-offs on an earlier form from carrying over.
+    """
 
     kind: Literal["queued"] = "queued"
     change: ChangeId
     digest: ChangeDigest
     requires: dict[str, JsonValue] = Field(default_factory=dict)
+    commit: GitId | None = None
+    differs: list[str] = Field(default_factory=list)
 
 
 class Decided(_Event):
-    """What people said; `signoffs` are the ids under refs/workbench/signoffs/<change>/."""
+    """What people said; `signoffs` are the ids under refs/workbench/signoffs/<change>/.
+
+    `carried` has those of them that were made on an earlier form of the change → the digest of that form.
+    """
 
     kind: Literal["decided"] = "decided"
     change: ChangeId
@@ -237,6 +249,7 @@ class Decided(_Event):
     verdict: Literal["approve", "request-changes", "reject"]
     reviewers: list[str] = Field(default_factory=list)
     signoffs: list[str] = Field(default_factory=list)
+    carried: dict[str, ChangeDigest] = Field(default_factory=dict)
     comment: str = ""
 
 
