@@ -29,13 +29,13 @@ class Scripted(LoopContext):
     """Skills answer at once; after so many events on record the process is as good as killed."""
 
     left = 10**9
-    held: tuple[str, threading.Event] | None = None
+    holds: tuple[str, threading.Event] | None = None
     """A skill that answers only once the event is set."""
 
     def execute(self, name: str, tree: str, given: Mapping[str, Any]) -> SkillRun:
         self.say(f"{name} is at work")
-        if self.held is not None and name == self.held[0]:
-            assert self.held[1].wait(30)
+        if self.holds is not None and name == self.holds[0]:
+            assert self.holds[1].wait(30)
             self.say(f"{name} goes on")
         return SkillRun(name, "1.0.0", "a" * 40, dict(given), ANSWERS[name], 0.0)
 
@@ -61,5 +61,5 @@ def scripted(
         patch.setattr(session, "LoopContext", Scripted)
         patch.setattr(session, "load_driver", lambda name, settings: driver)
         patch.setattr(Scripted, "left", kill_after)
-        patch.setattr(Scripted, "held", hold)
+        patch.setattr(Scripted, "holds", hold)
         yield
