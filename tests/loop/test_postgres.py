@@ -65,6 +65,17 @@ def on(house: House, address: str) -> Settings:
 
 @pytest.mark.slow
 @needs_server
+def test_whoever_comes_second_is_told_which_process_has_the_session(tmp_path: Path, server: str) -> None:
+    settings = on(make_house(tmp_path), server)
+    who = f"process {os.getpid()} on "
+    with held(settings, "one"), held(settings, "two"), pytest.raises(Refusal, match=who), held(settings, "one"):
+        pass
+    with held(settings, "one"):
+        pass
+
+
+@pytest.mark.slow
+@needs_server
 def test_a_session_waits_on_the_server_and_goes_on_from_another_machine(tmp_path: Path, server: str) -> None:
     house = make_house(tmp_path, LEAKY_SPLIT)
     settings = on(house, server)

@@ -18,7 +18,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from workbench.errors import ConfigError, Refusal, UsageError
+from workbench.sessions.writer import this_process
 from workbench.settings import Settings
+from workbench.visible import visible
 
 # Loading a checkpoint would otherwise be allowed to construct arbitrary objects (CVE-2026-28277); LangGraph reads this
 # when it is first imported, and has no other switch for it.
@@ -49,7 +51,9 @@ def held(settings: Settings, session: str) -> Iterator[Held | None]:
     connection = _connected(address)
     try:
         if not connection.execute("SELECT pg_try_advisory_lock(%s) AS got", (_number(session),)).fetchone()["got"]:
-            raise Refusal(f"The session {session} is being run by another process.", "wait for it, or end it, and try again")
+            who = _holder(connection, _number(session))
+            message = f"The session {session} is being run by another process: {who}."
+            raise Refusal(message, f"wait for it, or `workbench session pause {session}` there, and try again")
         yield Held(connection)
     finally:
         connection.close()
@@ -89,7 +93,14 @@ def _connected(address: str) -> Any:
         raise ConfigError(f"`{_SETTING}` needs PostgreSQL's driver.", "pip install 'workbench[postgres]'") from None
     # What these say of a failure may hold the whole address, and so a password.
     try:
-        return psycopg.connect(address, autocommit=True, prepare_threshold=0, row_factory=dict_row, connect_timeout=10)
+        return psycopg.connect(
+            address,
+            autocommit=True,
+            prepare_threshold=0,
+            row_factory=dict_row,
+            connect_timeout=10,
+            application_name=this_process(),
+        )
     except psycopg.ProgrammingError:
         raise ConfigError(f"`{_SETTING}` can't be read as an address.", 'write "postgresql://USER@HOST/DATABASE"') from None
     except psycopg.OperationalError as error:
@@ -97,6 +108,16 @@ def _connected(address: str) -> Any:
         kind = "refuses the user or password" if "authentication" in str(error) else "doesn't answer"
         hint = "is it running, and are user, database and password right? a password belongs in ~/.pgpass or PGPASSWORD"
         raise UsageError(f"The PostgreSQL server at {where} {kind}.", hint) from None
+
+
+def _holder(connection: Any, number: int) -> str:
+    """Which process holds a lock, as it names itself to the server."""
+    found = connection.execute(
+        "SELECT application_name AS name FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE locktype = 'advisory' AND granted"
+        " AND ((classid::bigint << 32) | objid::bigint) = %s",
+        (number,),
+    ).fetchone()
+    return visible(str(found["name"]), limit=120) if found and found["name"] else "one that doesn't say which"
 
 
 def _number(name: str) -> int:

@@ -177,9 +177,14 @@ def _open_locked(directory: Path) -> int:
         raise Refusal(message, f"wait for it, or `workbench session pause {directory.name}`, and try again") from None
     # Only for saying who it is: what is left here by a killed process holds nothing.
     since = utc_now().isoformat(timespec="seconds")
-    (directory / HOLDER).write_text(f"process {os.getpid()} on {platform.node()} since {since}\n", "utf-8")
+    (directory / HOLDER).write_text(f"{this_process()} since {since}\n", "utf-8")
     _sync_directory(directory)
     return descriptor
+
+
+def this_process() -> str:
+    """What this process calls itself where others are told who runs a session."""
+    return f"process {os.getpid()} on {platform.node()}"
 
 
 def _holder(directory: Path) -> str:
