@@ -39,6 +39,7 @@ COMMANDS = {
     "promote": "move a model version to an alias",
     "rollback": "move the champion back to the version before",
     "status": "what is in production, who moved it, on what evidence",
+    "mcp": "the skills and gates as an MCP server on stdin and stdout",
     "demo": "the whole story on a copy of the workspace",
     "doctor": "what this machine and workspace have and lack",
     "completion": "completion for bash, zsh or fish",

@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from workbench.changes import Measured, Risk, file_diffs
 from workbench.cli import applying
+from workbench.cli import propose as proposing
 from workbench.cli.classify import tell_requirement, tell_risks
 from workbench.cli.console import Console, shared_options
 from workbench.errors import ExitCode, UsageError
@@ -125,7 +126,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--browser", action="store_true", help="the review screen in a browser on this machine")
     parser.add_argument("--port", type=_port, default=0, metavar="N", help="for --browser: the port (default: a free one)")
     actions = parser.add_subparsers(
-        action=_ActionOrId, dest="action", metavar="ID|list|show|approve|request-changes|reject|apply|rebase",
+        action=_ActionOrId, dest="action", metavar="ID|list|show|propose|approve|request-changes|reject|apply|rebase",
         help="nothing, or the ID of a change: the review screen",
     )  # fmt: skip
     shared = shared_options()
@@ -140,6 +141,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         one.add_argument("--role", metavar="NAME", help="the role you decide in (default: one that is asked for)")
         one.add_argument("--comment", default="", metavar="TEXT", help="anything you want to say")
         one.add_argument("--answer", action="append", default=[], metavar="TEXT", help="in the order of the questions, or N=TEXT")
+    proposing.arguments(
+        actions.add_parser("propose", parents=[shared], help="put the change between two revisions into the queue")
+    )
     one = actions.add_parser("open", help="the review screen, with this change under the cursor")
     one.add_argument("id", metavar="ID")
     one.add_argument("--key", type=Path, metavar="FILE", default=argparse.SUPPRESS, help="your SSH private key")
@@ -169,6 +173,8 @@ def run(args: argparse.Namespace, console: Console) -> ExitCode:
             return _list(repo, settings, console)
         if args.action == "show":
             return _show(repo, args.id, console)
+        if args.action == "propose":
+            return proposing.propose(repo, settings, args, console)
         if args.action == "apply":
             return applying.apply_change(repo, settings, args, console)
         if args.action == "rebase":

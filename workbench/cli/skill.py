@@ -223,13 +223,13 @@ def _checked(settings: Settings, args: argparse.Namespace, console: Console) -> 
 
 
 def _validated(root: Path, name: str, console: Console) -> CheckedSkill:
-    from workbench.skills import lock
+    from workbench.skills import confined, lock
     from workbench.skills.discover import find
-    from workbench.skills.run import LoadedSkill, SkillContext, schemas
+    from workbench.skills.run import SkillContext
 
     try:
         skill = find(root, name)
-        schemas(LoadedSkill(skill), SkillContext(Settings(root=root), root))
+        confined.ask(skill, SkillContext(Settings(root=root), root), "schemas")
         lock.check_skill(skill, lock.read(root))
     except WorkbenchError as error:
         return CheckedSkill(name=name, ok=False, problem=visible(error.message), hint=visible(error.hint))

@@ -9,6 +9,7 @@ confined to what it declares (`confined.py`).
 from __future__ import annotations
 
 import contextlib
+import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -102,5 +103,12 @@ def load(folder: Path, expected: str) -> LoadedSkill:
 
 
 def schemas(loaded: LoadedSkill, context: SkillContext) -> dict[str, Any]:
-    """JSON schemas of the skill's `input` and `output`. Raises ConfigError where it can't be imported."""
-    return confined.ask(loaded.skill, context, "schemas")
+    """JSON schemas of the skill's `input` and `output`, kept by its tree id. Raises ConfigError where it can't be imported."""
+    kept = context.settings.state / "skills" / f"{loaded.skill.tree_id}.json"
+    with contextlib.suppress(OSError, ValueError):
+        return dict(json.loads(kept.read_text("utf-8")))
+    found = confined.ask(loaded.skill, context, "schemas")
+    fresh = kept.with_name(f".{kept.name}-{uuid.uuid4().hex[:8]}")
+    fresh.write_text(json.dumps(found), "utf-8")
+    fresh.replace(kept)
+    return found
