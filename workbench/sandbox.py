@@ -160,9 +160,12 @@ def probe() -> SandboxStatus:
         return _unavailable(["the trial gave no answer"], [])
     if failures:
         return _unavailable(failures, mechanisms)
-    lacking = [m for m in ("user-namespace", "network-namespace", "ipc-namespace", "private-shm") if m not in mechanisms]
+    lacking = [m for m in _WISHED if m not in mechanisms]
     return SandboxStatus(available=True, mechanisms=mechanisms, lacking=lacking, hint="")
 
+
+# Without these the same is denied by Landlock and the call filter; what is lacking then is told.
+_WISHED = ("user-namespace", "network-namespace", "ipc-namespace", "private-shm", "process-limit")
 
 # What the probe runs inside: says which of the things that must be denied were not, and which that must work did not.
 _TRIAL = """
@@ -254,7 +257,14 @@ def _interpreter() -> list[Path]:
     places += [Path(entry) for entry in sys.path if Path(entry).name in ("site-packages", "dist-packages", "lib-dynload")]
     executable = Path(sys.executable)
     places += [executable, executable.resolve()]
-    return [place for place in places if place != Path("/") and place.exists()]
+    return [place for place in places if place != Path("/") and _is_there(place)]
+
+
+def _is_there(place: Path) -> bool:
+    try:
+        return place.exists()
+    except OSError:  # not ours to look at, and so not ours to grant
+        return False
 
 
 def _readable(paths: Iterable[Path], hidden: Sequence[Path]) -> tuple[list[Path], list[Path]]:

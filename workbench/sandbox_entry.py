@@ -37,6 +37,7 @@ _TCP, _TCP_CONNECT = 0b11, 0b10  # 4: bind and connect
 _SCOPES = 0b11  # 6: abstract unix sockets, signals
 _ON_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
 
+_PROCESSES, _GROUP = 4096, "/workbench-sandbox"
 _CLONE_NEWNS, _CLONE_NEWIPC, _CLONE_NEWUSER, _CLONE_NEWNET = 0x20000, 0x08000000, 0x10000000, 0x40000000
 
 # System calls refused in the confined program: (x86_64, aarch64). None: that machine doesn't have it.
@@ -153,6 +154,7 @@ def confine(policy: dict[str, Any]) -> dict[str, str]:
     gained: list[str] = []
     if not policy["unsafe"]:
         _prctl(libc, _PR_SET_NO_NEW_PRIVS, 1)
+        gained += _process_limit()
         gained += _namespaces(libc, network=bool(ports))
         _drop_capabilities(libc)
         # After the credentials have changed, because that clears it.
@@ -204,8 +206,30 @@ def _namespaces(libc: ctypes.CDLL, *, network: bool) -> list[str]:
     if separate and libc.mount(b"tmpfs", b"/dev/shm", b"tmpfs", ctypes.c_ulong(6), b"mode=1777") == 0:  # MS_NOSUID | MS_NODEV
         gained.append("private-shm")
     # Counted within the namespace, so it limits this program and nobody else.
-    resource.setrlimit(resource.RLIMIT_NPROC, (4096, 4096))
-    return gained
+    resource.setrlimit(resource.RLIMIT_NPROC, (_PROCESSES, _PROCESSES))
+    return [*gained, *(["process-limit"] if user != 0 else [])]
+
+
+def _process_limit() -> list[str]:
+    """For root, whom the kernel exempts from the limit of processes: a control group below our own, where there can be one.
+
+    Its name and limit are the same for all that is confined, so nothing has to be cleared away. Nobody else needs it.
+    """
+    if os.geteuid() != 0:
+        return []
+    try:
+        with open("/proc/self/cgroup") as file:  # noqa: PTH123
+            own = next(line.split(":", 2)[2].strip() for line in file if line.split(":", 2)[1] == "pids")
+        place = f"/sys/fs/cgroup/pids{own.rstrip('/')}"
+        if not own.endswith(_GROUP):
+            place += _GROUP
+            os.makedirs(place, exist_ok=True)  # noqa: PTH103
+            for name, text in (("pids.max", str(2 * _PROCESSES)), ("cgroup.procs", str(os.getpid()))):
+                with open(f"{place}/{name}", "w") as file:  # noqa: PTH123
+                    file.write(text)
+    except (OSError, StopIteration):
+        return []
+    return ["process-limit"]
 
 
 def _drop_capabilities(libc: ctypes.CDLL) -> None:

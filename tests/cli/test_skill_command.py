@@ -9,8 +9,13 @@ from pathlib import Path
 import pytest
 
 from workbench.cli.main import main
+from workbench.repo import Repo
+from workbench.sessions.events import SessionHeader, event
+from workbench.sessions.writer import SessionWriter
+from workbench.settings import Settings
 from workbench.skills import lock
 from workbench.skills.discover import discover
+from workbench.skills.run import SkillContext, run_skill
 from workbench.testing import add_skills, make_workspace
 
 REPOSITORY = Path(__file__).parents[2]
@@ -180,6 +185,41 @@ def test_an_earlier_version_comes_back_from_git(root, capsys):
     assert skill(root, "run", "count", "--version", "1.0.0", "--json") == 0
     assert skill(root, "run", "count@2.0.0") == 2
     assert "has no version 2.0.0" in capsys.readouterr().err
+
+
+def test_the_present_version_is_held_against_recorded_steps(root, capsys):
+    for words in (["init", "-q"], ["add", "-A"], ["-c", "user.name=ana", "-c", "user.email=ana@a", "commit", "-qm", "x"]):
+        subprocess.run(["git", *words], cwd=root, check=True)
+    with Repo.open(root) as repo:
+        head = repo.head()
+        tree = repo.tree_of(head)
+    header = SessionHeader(id="one", use_case="visits", base=head, driver="playbook", created="2026-11-20T09:00:00+00:00")
+    writer = SessionWriter.create(root / "sessions" / "one", header)
+    writer.append(event("started", driver="playbook", base=head, use_case="visits", tree=tree))
+    for to in (1, 2):
+        ran = run_skill(SkillContext(Settings(root=root), root, "visits"), "count", {"to": to})
+        kept = [writer.blob(json.dumps(value)) for value in (ran.input, ran.output)]
+        writer.append(
+            event("skill", step=to, name="count", version=ran.version, tree=ran.tree_id, code=tree, ok=ran.ok,
+                  input=kept[0], output=kept[1], seconds=1.0)
+        )  # fmt: skip
+    writer.close("released")
+    assert skill(root, "test", "count", "--against", str(root / "sessions"), "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["same"], found["different"], found["not_run"]) == (2, 0, 0)
+
+    path = root / "skills" / "count" / "skill.py"
+    path.write_text(CODE.replace("{input.to}", "{min(input.to, 1)}"))
+    lock.write(root)
+    assert skill(root, "test", "count", "--against", str(root / "sessions"), "--json") == 1
+    found = json.loads(capsys.readouterr().out)
+    assert [step["status"] for step in found["steps"]] == ["same", "different"]
+    assert found["steps"][1]["pointer"] == "/output/text"
+    assert (found["steps"][1]["recorded"][-1], found["steps"][1]["now"][-1]) == ("2", "1")
+    assert skill(root, "test", "count", "--against", str(root / "sessions")) == 1
+    assert "different" in capsys.readouterr().out
+    assert skill(root, "test", "count", "--against", str(root / "skills")) == 2
+    assert skill(root, "test", "count", "--against", str(root / "nowhere")) == 2
 
 
 def test_a_look_at_the_test_by_hand_is_counted_once(root, capsys):

@@ -73,6 +73,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     for name, text in (("test", "run the skills' own tests"), ("validate", "check front matter, code and lock")):
         one = what.add_parser(name, parents=[shared], help=text)
         one.add_argument("name", metavar="NAME", nargs="?")
+        if name == "test":
+            one.add_argument(
+                "--against",
+                type=Path,
+                metavar="SESSIONS",
+                help="a folder of recorded sessions: does it answer today as it did then?",
+            )
     what.add_parser("lock", parents=[shared], help="write skills.lock for the skills as they lie; a reviewed change")
 
 
@@ -85,6 +92,12 @@ def run(args: argparse.Namespace, console: Console) -> ExitCode:
         return _list(settings, console)
     if args.what == "lock":
         return _lock(settings, console)
+    if args.what == "test" and args.against is not None:
+        from workbench.cli.skill_against import compare
+
+        if not args.against.is_dir():
+            raise UsageError(f"{args.against} is not a directory.", "give a folder of recorded sessions, or one session")
+        return compare(settings, args.name, args.against, console)
     return _checked(settings, args, console)
 
 

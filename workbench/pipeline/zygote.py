@@ -17,6 +17,7 @@ import json
 import os
 import random
 import select
+import shutil
 import signal
 import site
 import sys
@@ -45,7 +46,8 @@ else:
     asks, opened, preloading = _sibling("asks"), _sibling("opened"), _sibling("preloading")
     coverage = _sibling("coverage")
 
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER = 1, 4, 36
+_SHARED_MEMORY = Path("/dev/shm")
 ANSWER = "answer.json"
 
 
@@ -74,6 +76,8 @@ def main(settings: dict[str, Any]) -> None:
         # From here the closed request pipe ends this process; the signal is tied to the thread that started it.
         libc.prctl(_PR_SET_PDEATHSIG, 0, 0, 0, 0)
         libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        # A fork must not open this process's pipes by /proc: it could answer for another request, or read it.
+        libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
     _say(answers, {"ready": True, "pandas": pd.__version__, "seconds": time.perf_counter() - begin})
     buffer = b""
     while True:
@@ -147,6 +151,7 @@ def _supervised(
         os.close(wake)
         os.close(woken)
         _end(child)
+        _clear_shared_memory()
 
 
 def _outcome(status: int) -> dict[str, Any]:
@@ -172,6 +177,18 @@ def _end(child: int) -> None:
             os.waitpid(-1, 0)
 
 
+def _clear_shared_memory() -> None:
+    """What a run left there must not reach the next; where it is everybody's on this machine, it isn't ours to clear."""
+    if "private-shm" not in os.environ.get("WORKBENCH_CONFINED_BY", "").split(","):
+        return
+    for path in _SHARED_MEMORY.iterdir():
+        with contextlib.suppress(OSError):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink()
+
+
 def _answer(request: dict[str, Any], calls: Any, settings: dict[str, Any], drawn: _Randomness) -> None:
     """In the fork: does what is asked, writes the answer, and ends without the interpreter's own clean-up."""
     out = Path(request["out"])
@@ -179,6 +196,7 @@ def _answer(request: dict[str, Any], calls: Any, settings: dict[str, Any], drawn
     try:
         if sys.platform == "linux":
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
         drawn.renew()
         scratch = out / "tmp"
         scratch.mkdir()
