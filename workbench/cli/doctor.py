@@ -93,7 +93,8 @@ def _sandbox() -> Check:
 
     status = probe()
     if status.available:
-        return Check(name="sandbox", status="ok", detail=", ".join(status.mechanisms))
+        lacking = f"; does without {', '.join(status.lacking)} (docs/sandbox.md)" if status.lacking else ""
+        return Check(name="sandbox", status="ok", detail=", ".join(status.mechanisms) + lacking)
     return Check(name="sandbox", status="missing", detail=f"lacks {', '.join(status.lacking)}", mend=status.hint)
 
 
