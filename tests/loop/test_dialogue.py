@@ -15,19 +15,23 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field, TypeAdapter
 from turns import MODEL, Held, again, hold
 
-from workbench.errors import Diverged, UsageError
+from workbench.errors import Diverged, Refusal, UsageError
+from workbench.loop.answering import answered
 from workbench.loop.control import instruction
+from workbench.loop.dialogue.asking import Asking
+from workbench.loop.dialogue.conversation import converse
 from workbench.loop.dialogue.prices import affordable, cost_of, tokens_of
 from workbench.loop.dialogue.prompt import cut, fenced
 from workbench.loop.dialogue.schema import OPTIONAL_FIELDS, STRICT_TOOLS, UNIONS, given_input, strict_of, strict_schema
 from workbench.loop.dialogue.stream import INVALID, Cut, read
-from workbench.loop.drivers import Edited, load_driver
+from workbench.loop.drivers import Edited, NoCure, Repair, load_driver
 from workbench.loop.drivers.answers import GivesWay
+from workbench.loop.drivers.claude import SdkEndpoint
 from workbench.loop.drivers.recorded import Recorded
 from workbench.loop.turn import Failure
 from workbench.sessions.events import SkillRan, event
 from workbench.sessions.reader import read_session
-from workbench.settings import ModelPrices
+from workbench.settings import ModelPrices, load_settings
 from workbench.testing_model import Reply, ScriptedModel, calls, refused
 
 LOOK = calls(("read", {"path": MODEL}), text="I look.", thinking="hm")
@@ -298,6 +302,60 @@ def test_the_first_difference_of_a_request_is_named_by_its_pointer(broken_house:
         with pytest.raises(Diverged, match=r"/request/messages/0/content/0/text") as caught:
             Recorded(read_session(told.ctx.writer.directory))(held.turn)
     assert "be quick" in caught.value.message
+
+
+def test_a_turn_with_two_conversations_is_told_as_it_went(broken_house: House) -> None:
+    from dataclasses import replace
+
+    with ScriptedModel([LOOK, LOOK, MENDED]) as model:
+        told = hold(broken_house, model)
+        stop_after_one(told)
+        told.turn = replace(told.turn, directions=("thirty is 30",))
+        assert isinstance(told.take(), Edited)
+    told.ctx.writer.append(event("chosen", step=3, node="fix", choice="edited", why="x", base=told.turn.tree))
+    told.ctx.writer.abandon()
+    driver = Recorded(read_session(told.ctx.writer.directory))
+    with ScriptedModel([]) as model:
+        held = hold(broken_house, model)
+        for turn, calls_there in ((held.turn, 1), (replace(held.turn, directions=("thirty is 30",)), 3)):
+            held.turn = turn
+            if calls_there == 1:
+                with pytest.raises(Diverged, match="a further call"):
+                    driver(turn)
+            else:
+                assert isinstance(driver(turn), Edited)
+            assert len(held.calls) == calls_there
+    assert [call.request for call in held.calls] == [call.request for call in told.calls]
+
+
+def stop_after_one(held: Held) -> None:
+    """The turn as far as a person's instruction that comes during its first call; it is heard then."""
+    ask = held.ctx.words
+    held.ctx.words = lambda text: held.ctx.inbox.post(instruction("pause")) and None
+    with pytest.raises(GivesWay):
+        held.take()
+    held.ctx.words = ask
+    for waiting in held.ctx.inbox.pending():
+        held.ctx.inbox.forget(waiting)
+
+
+def test_a_recording_that_somebody_made_runs_no_skill_with_effects(broken_house: House) -> None:
+    promote = ("skill_promote", {"version": 1, "alias": "champion", "reason": "x"})
+    offered = {
+        "name": "skill_promote",
+        "description": "",
+        "input_schema": {"properties": {"version": {}, "alias": {}, "reason": {}}},
+    }
+    with ScriptedModel([calls(promote), OVER]) as model:
+        held = hold(broken_house, model)
+        settings = load_settings(broken_house.root, model.environment)
+        answer = converse(held.turn, Asking(held.turn, SdkEndpoint(settings.claude)), [offered])
+        assert isinstance(answer, NoCure)
+    (result,) = model.requests[1]["messages"][-1]["content"]
+    assert result["is_error"] and "can't run it" in result["content"]
+    assert not [found for found in held.session.events if isinstance(found, SkillRan)]
+    with pytest.raises(Refusal):
+        answered(held.ctx, {"tree": held.turn.tree}, held.turn, Repair("promote", promote[1]))
 
 
 def test_a_recording_needs_a_session_that_is_there(broken_house: House) -> None:

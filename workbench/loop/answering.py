@@ -8,12 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 from workbench.changes import Change, classify
-from workbench.errors import UsageError
+from workbench.errors import Refusal, UsageError
 from workbench.loop.context import LoopContext
 from workbench.loop.drivers.answers import Answer, Done, Edited, NoCure, Question, Repair, Stuck
 from workbench.loop.state import Fix, LoopState, Outcome
 from workbench.loop.turn import Turn
 from workbench.loop.workplace import edited_tree
+from workbench.skills.discover import find, names
 
 
 def answered(ctx: LoopContext, state: LoopState, turn: Turn, answer: Answer) -> LoopState:
@@ -42,6 +43,16 @@ def answered(ctx: LoopContext, state: LoopState, turn: Turn, answer: Answer) -> 
             return _over("budget", answer.reason)
 
 
+def refuse_effects(ctx: LoopContext, name: str) -> None:
+    """Raises Refusal for a skill with effects that last: no driver runs one, also not one that a recording names."""
+    root = ctx.settings.root
+    if name not in names(root):
+        return  # there is nothing to run: whoever runs skills says so, or a telling has its recorded answer
+    needs = find(root, name).needs
+    if needs.effects or needs.network:
+        raise Refusal(f"The skill `{name}` changes more than its answer; a driver can't run it.", "people and the loop run it")
+
+
 def _over(outcome: Outcome, reason: str) -> LoopState:
     return {"outcome": outcome, "reason": reason}
 
@@ -52,6 +63,7 @@ def _chosen(ctx: LoopContext, turn: Turn, **fields: Any) -> None:
 
 
 def _repair(ctx: LoopContext, state: LoopState, turn: Turn, answer: Repair) -> LoopState:
+    refuse_effects(ctx, answer.skill)
     given = dict(answer.input)
     _chosen(ctx, turn, choice="repair", skill=answer.skill, input=ctx.blob(given), why=answer.why)
     ctx.say(f"repair: {answer.skill}")

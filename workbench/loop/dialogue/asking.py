@@ -148,14 +148,22 @@ def calls_at(turn: Turn) -> list[ModelCall]:
     """The whole answers on record for exactly this turn, in their order: some, where the session was killed in it."""
     events = read_session(turn.ctx.writer.directory).events
     calls = [event for event in events if isinstance(event, ModelCall) and (event.step, event.node) == (turn.step, turn.node)]
-    return latest_conversation(calls, turn.ctx.read_blob)
+    return conversations(calls, turn.ctx.read_blob)[-1]
 
 
-def latest_conversation(calls: Sequence[ModelCall], read: Callable[[str], Any]) -> list[ModelCall]:
-    """Of the calls of one turn those of the conversation that was held last: a person may have said something in between."""
-    whole = [call for call in calls if call.stop_reason != BROKEN_OFF]
-    begins = [place for place, call in enumerate(whole) if _is_first(read(call.request))]
-    return whole[begins[-1] :] if begins else whole
+def conversations(calls: Sequence[ModelCall], read: Callable[[str], Any]) -> list[list[ModelCall]]:
+    """The whole answers of one turn, conversation by conversation: where a person said something meanwhile, another begins.
+
+    Never empty; the last is the one that counts.
+    """
+    found: list[list[ModelCall]] = []
+    for call in calls:
+        if call.stop_reason == BROKEN_OFF:
+            continue
+        if not found or _is_first(read(call.request)):
+            found.append([])
+        found[-1].append(call)
+    return found or [[]]
 
 
 def _is_first(request: Mapping[str, Any]) -> bool:
@@ -164,10 +172,25 @@ def _is_first(request: Mapping[str, Any]) -> bool:
 
 def difference(recorded: Mapping[str, Any], made: Mapping[str, Any]) -> Difference | None:
     """The first difference between two requests, byte by byte. How much output could be paid for isn't one."""
-    one, other = _comparable(recorded), _comparable(made)
+    return _difference(_comparable(recorded), _comparable(made))
+
+
+def said_difference(recorded: Mapping[str, Any], made: Mapping[str, Any]) -> Difference | None:
+    """The first difference in what the model was told, byte by byte. Settings (model, effort, tools, caching) aren't told."""
+    one, other = ({key: _unmarked(request[key]) for key in ("system", "messages")} for request in (recorded, made))
+    return _difference(one, other)
+
+
+def _difference(one: dict[str, Any], other: dict[str, Any]) -> Difference | None:
     if canonical(one) == canonical(other):
         return None
     return first_difference(one, other) or Difference("", one, other)
+
+
+def _unmarked(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _unmarked(inner) for key, inner in value.items() if key != "cache_control"}
+    return [_unmarked(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _comparable(request: Mapping[str, Any]) -> dict[str, Any]:

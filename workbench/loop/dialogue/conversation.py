@@ -28,10 +28,10 @@ _CLEARED = "(left out to make room; call the tool again if you need it)"
 _CALL_ONE = "End your turn with exactly one call of `done`, `ask` or `give_up`."
 
 
-def converse(turn: Turn, ask: Ask) -> Answer:
-    """The model's answer to the turn."""
+def converse(turn: Turn, ask: Ask, tools: list[dict[str, Any]] | None = None) -> Answer:
+    """The model's answer to the turn. `tools` are those of a recorded request; else the workspace's skills are offered."""
     try:
-        return _Conversation(turn, ask).answer()
+        return _Conversation(turn, ask, tools).answer()
     except BudgetSpent as spent:
         return Spent(str(spent))
 
@@ -40,11 +40,12 @@ def converse(turn: Turn, ask: Ask) -> Answer:
 class _Conversation:
     turn: Turn
     ask: Ask
+    given: list[dict[str, Any]] | None = None
 
     def __post_init__(self) -> None:
         self._settings = self.turn.ctx.settings.claude
         self._tools = Tools(self.turn)
-        self._specs = self._tools.specs()
+        self._specs = self._tools.specs() if self.given is None else self._tools.as_recorded(self.given)
         self._messages: list[dict[str, Any]] = []
         self._nudges = 0
         self._heard = ""

@@ -16,6 +16,7 @@ _SAID_IN_WORDS = (
     "maxItems", "default", "format",
 )  # fmt: skip
 
+_AS_TEXT = "A JSON text, of this schema:"
 STRICT_TOOLS, OPTIONAL_FIELDS, UNIONS = 20, 24, 16
 """What one request may hold of strict tools, and of optional fields and unions in them, before the API refuses it."""
 
@@ -36,10 +37,15 @@ def strict_schema(schema: Mapping[str, Any], left_out: frozenset[str] = frozense
             properties[name] = _strict(inner, definitions, depth=0)
         except Inexpressible:
             as_text.add(name)
-            words = f"{inner.get('description', '')} A JSON text, of this schema: {json.dumps(inner, sort_keys=True)[:800]}"
+            words = f"{inner.get('description', '')} {_AS_TEXT} {json.dumps(inner, sort_keys=True)[:800]}"
             properties[name] = {"type": "string", "description": words.strip()}
     required = [name for name in schema.get("required", []) if name in properties]
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}, frozenset(as_text)
+
+
+def is_text(schema: Mapping[str, Any]) -> bool:
+    """Whether a field of such a schema is given as JSON text."""
+    return schema.get("type") == "string" and _AS_TEXT in str(schema.get("description", ""))
 
 
 def given_input(arguments: Mapping[str, Any], as_text: frozenset[str]) -> dict[str, Any]:

@@ -13,8 +13,9 @@ from typing import Any
 
 from workbench.errors import UsageError, WorkbenchError
 from workbench.loop import looks
+from workbench.loop.answering import refuse_effects
 from workbench.loop.dialogue.prompt import cut, fenced, shown
-from workbench.loop.dialogue.schema import given_input, strict_of, strict_schema
+from workbench.loop.dialogue.schema import given_input, is_text, strict_of, strict_schema
 from workbench.loop.dialogue.stream import INVALID
 from workbench.loop.drivers.answers import Answer, Done, Edited, NoCure, Question
 from workbench.loop.turn import Turn
@@ -93,6 +94,15 @@ class Tools:
             self._fields[name] = frozenset(schema["properties"])
             found.append({"name": f"{SKILL}{name}", "description": skill.description, "input_schema": schema})
         return strict_of(found)
+
+    def as_recorded(self, tools: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The tools of a recorded request, which are those of the skills as they were then."""
+        for tool in tools:
+            if tool["name"].startswith(SKILL):
+                name, properties = tool["name"].removeprefix(SKILL), tool["input_schema"]["properties"]
+                self._fields[name] = frozenset(properties)
+                self._texts[name] = frozenset(key for key, schema in properties.items() if is_text(schema))
+        return tools
 
     def _input_of(self, skill: Skill) -> dict[str, Any]:
         """The JSON schema of a skill's input; its code is imported where skills run, once for all turns."""
@@ -188,6 +198,7 @@ class Tools:
         return Result("", ends=NoCure(said) if self.turn.failure is not None else Done(said))
 
     def _skill(self, name: str, arguments: Mapping[str, Any]) -> Result:
+        refuse_effects(self.turn.ctx, name)
         try:
             given = given_input(arguments, self._texts[name])
         except ValueError:

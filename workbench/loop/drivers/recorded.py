@@ -1,20 +1,20 @@
 """The `recorded` driver: feeds the answers of a recorded session back, turn by turn. `recorded:SESSION` names it.
 
-Where a model answered, the conversation is held again: every request that is made now has to be byte for byte the recorded one,
-and the recorded answer is what follows; so what the model is told, and what its calls do, is verified with it. Where a rule
-answered, the choice itself is taken, if it was for the same failure.
+Where a model answered, the conversation is held again: what it is told now has to be byte for byte what it was told then, and the
+recorded answer is what follows; so what its calls do is verified with it. Settings, and the tools as the skills offered them, are
+those on record. Where a rule answered, the choice itself is taken, if it was for the same failure.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import Diverged, UsageError
-from workbench.loop.dialogue.asking import difference, latest_conversation
+from workbench.loop.dialogue.asking import calls_at, conversations, said_difference
 from workbench.loop.dialogue.conversation import converse
 from workbench.loop.drivers.answers import Answer, Done, Edited, NoCure, Question, Repair, Spent, Stuck
 from workbench.sessions.events import Chosen, Message, ModelCall
@@ -53,7 +53,8 @@ class Recorded:
         told = recorded[number]
         if not told.calls:
             return _same_choice(self.session, told, turn)
-        answer = converse(turn, Feeding(self.session, turn, told.calls))
+        tools = _json(self.session, told.calls[-1].request)["tools"]
+        answer = converse(turn, Feeding(self.session, turn, told.calls), tools)
         made = _kind(answer)
         if made != told.chosen.choice:
             raise _diverged(told.chosen.seq, "/choice", told.chosen.choice, made)
@@ -62,7 +63,7 @@ class Recorded:
 
 @dataclass(frozen=True)
 class RecordedTurn:
-    """One turn on record: the model's whole answers, and what the driver chose."""
+    """One turn on record: the model's answers, and what the driver chose."""
 
     calls: Sequence[ModelCall]
     chosen: Chosen
@@ -70,7 +71,7 @@ class RecordedTurn:
 
 
 def recorded_turns(session: Session) -> list[RecordedTurn]:
-    """The driver's turns in their order. What was asked before a kill and asked again is there once, as it ended."""
+    """The driver's turns in their order."""
     turns: list[RecordedTurn] = []
     calls: list[ModelCall] = []
     for place, event in enumerate(session.events):
@@ -80,41 +81,56 @@ def recorded_turns(session: Session) -> list[RecordedTurn]:
             after = session.events[place + 1 : place + 2]
             words = [found.text for found in after if isinstance(found, Message) and found.node == event.node]
             held = [call for call in calls if (call.step, call.node) == (event.step, event.node)]
-            told = latest_conversation(held, partial(_json, session))
-            turns.append(RecordedTurn(told, event, words[0] if words else ""))
+            turns.append(RecordedTurn(held, event, words[0] if words else ""))
             calls = []
     return turns
 
 
 @dataclass
 class Feeding:
-    """Answers each request with the recorded one's answer, and puts both on the new session's record, at no cost."""
+    """Answers each request with the recorded one's answer, and puts both on the new session's record, at no cost.
+
+    A turn can hold several conversations, where a person said something in between: the first request says which one it is.
+    """
 
     session: Session
     turn: Turn
     calls: Sequence[ModelCall]
-    _asked: int = field(default=0)
+
+    def __post_init__(self) -> None:
+        self._asked = self._there = 0
+        self._held: list[ModelCall] = []
 
     def __call__(self, request: dict[str, Any]) -> dict[str, Any]:
         """The next recorded answer. Raises Diverged, naming the first difference between the two requests."""
         ctx, turn = self.turn.ctx, self.turn
-        if self._asked >= len(self.calls):
-            raise _diverged(self.calls[-1].seq, "", "(the turn's last call)", "(a further call)")
-        call = self.calls[self._asked]
-        sha = ctx.blob(request)
-        found = difference(_json(self.session, call.request), ctx.read_blob(sha))
+        made = ctx.read_blob(ctx.blob(request))
+        if not self._held:
+            self._begin(made)
+        if self._asked >= len(self._held):
+            raise _diverged(self._held[-1].seq, "", "(the turn's last call)", "(a further call)")
+        call = self._held[self._asked]
+        told = _json(self.session, call.request)
+        found = said_difference(told, made)
         if found is not None:
             raise _diverged(call.seq, f"/request{found.pointer}", found.recorded, found.replayed)
         self._asked += 1
         answer = ctx.blob(_json(self.session, call.answer))
-        known = [event for event in read_session(ctx.writer.directory).events if isinstance(event, ModelCall)]
-        here = [event for event in known if (event.step, event.node) == (turn.step, turn.node)]
-        if len(here) < self._asked:
+        if self._asked > self._there:
             ctx.record(
-                "model", step=turn.step, node=turn.node, model=call.model, request=sha, answer=answer,
+                "model", step=turn.step, node=turn.node, model=call.model, request=ctx.blob(told), answer=answer,
                 stop_reason=call.stop_reason, tokens={}, cost=0.0, seconds=0.0,
             )  # fmt: skip
         return dict(ctx.read_blob(answer))
+
+    def _begin(self, made: dict[str, Any]) -> None:
+        """Finds the recorded conversation that begins like this one, and how much of it the new record has already."""
+        held = conversations(self.calls, partial(_json, self.session))
+        same = [told for told in held if said_difference(_json(self.session, told[0].request), made) is None]
+        self._held = (same or held)[-1]
+        here = calls_at(self.turn)
+        if here and said_difference(self.turn.ctx.read_blob(here[0].request), made) is None:
+            self._there = len(here)
 
 
 def _same_choice(session: Session, told: RecordedTurn, turn: Turn) -> Answer:
