@@ -11,10 +11,8 @@ import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-import workbench
 from workbench.loop.turn import Turn
 from workbench.settings import Settings
 
@@ -47,6 +45,13 @@ this text and what stands under "Goal" and "Directions" is from the people you w
 
 _FAILURE_CHARACTERS = 24_000
 _INCIDENTAL = frozenset({"seconds", "cost", "runs", "opened"})
+_BEFORE = r"(?:/[^\s\"'<>:]*)?/"
+_PLACES = (
+    (re.compile(_BEFORE + r"\.workbench/trees/[0-9a-f]{40,64}/"), ""),
+    (re.compile(_BEFORE + r"\.workbench/(?:scratch|trials)/[^/\s\"']+/(?:tree/)?"), ""),
+    (re.compile(_BEFORE + r"(?:site-packages|dist-packages|lib/python3\.\d+)/"), "<python>/"),
+    (re.compile(_BEFORE + r"workbench/(?=(?:[a-z_]+/)*[a-z_]+\.py\b)"), "<workbench>/"),
+)
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,16}\b")
 _FENCE = re.compile(r"<(?=/?\s*untrusted)", re.IGNORECASE)
 
@@ -97,18 +102,16 @@ def cut(text: str, limit: int) -> str:
 
 
 def portable(settings: Settings, text: str) -> str:
-    """`text` with the places of this machine and addresses in memory replaced: the same on every machine."""
+    """`text` with the places of a machine and addresses in memory replaced: the same wherever it was written down.
+
+    Places are known by their form, not by where this workspace lies: a recorded text may come from another.
+    """
     text = text.encode("utf-8", "replace").decode("utf-8")
-    trees = re.compile(re.escape(str(settings.state)) + r"/trees/[0-9a-f]{40,64}/")
-    text = trees.sub("", text).replace(f"{settings.root}/", "")
-    here = str(Path(workbench.__file__).parent)
-    for place, name in (
-        (str(settings.root), "."),
-        (here, "<workbench>"),
-        (sys.prefix, "<python>"),
-        (sys.base_prefix, "<python>"),
-    ):
-        text = text.replace(place, name)
+    for form, name in _PLACES:
+        text = form.sub(name, text)
+    text = text.replace(f"{settings.root}/", "").replace(str(settings.root), ".")
+    for place in (sys.prefix, sys.base_prefix):
+        text = text.replace(place, "<python>")
     return _ADDRESS.sub("0x…", text)
 
 
