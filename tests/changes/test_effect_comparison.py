@@ -19,7 +19,7 @@ from workbench.changes.fingerprints import (
     differing_tables,
 )
 from workbench.changes.model import RiskKind
-from workbench.changes.vocabulary import ChangedPart, new_words, unsure
+from workbench.changes.vocabulary import ChangedPart, lost_words, new_words, unsure
 from workbench.pipeline.coverage import NAME, Record, arms
 from workbench.pipeline.results import Fold
 
@@ -165,6 +165,26 @@ def part(before: str, after: str) -> ChangedPart:
 )  # fmt: skip
 def test_a_refactor_says_nothing_new(before: str, after: str, new: bool) -> None:
     assert bool(new_words([part(before, after)])) is new
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "lost"),
+    [
+        ("def f(x):\n    return x.clip(0)\n", "def f(x):\n    return x\n", True),
+        ("def f(x):\n    return x.dropna().sum()\n", "def f(x):\n    return x.sum()\n", True),
+        ("def f(x):\n    return x[x.a > 0]\n", "def f(x):\n    return x\n", True),
+        ("def f(x):\n    if x.empty:\n        return x\n    return x.sum()\n", "def f(x):\n    return x.sum()\n", True),
+        ("def f(x):\n    assert len(x)\n    return x\n", "def f(x):\n    return x\n", True),
+        ("def f(x):\n    return max(0, x)\n", "def f(x):\n    return x\n", True),
+        ("def f(x):\n    return [y for y in x if y]\n", "def f(x):\n    return list(x)\n", True),
+        ("def f(x):\n    return x.copy()\n", "def f(x):\n    return x\n", False),
+        ("def f(x):\n    y = x.sum()\n    return y\n", "def f(x):\n    return x.sum()\n", False),
+        ("def f(x):\n    if x:\n        return 1\n    else:\n        return 2\n", "def f(x):\n    return 1 if x else 2\n", False),
+        ("def f(x):\n    return x < 1\n", "def f(x):\n    return 1 > x\n", False),
+    ],
+)  # fmt: skip
+def test_a_guard_that_today_does_not_need_is_not_cleared_away(before: str, after: str, lost: bool) -> None:
+    assert bool(lost_words([part(before, after)])) is lost
 
 
 RECORD = "from dataclasses import dataclass\n@dataclass(frozen=True)\nclass R:\n    start: pd.Timestamp\n    end: int\n"

@@ -21,7 +21,7 @@ from workbench.changes.python import changed_parts, members
 from workbench.changes.reach import module_name
 from workbench.changes.scene import Scene
 from workbench.changes.syntax import walk
-from workbench.changes.vocabulary import ChangedPart, new_words, unsure
+from workbench.changes.vocabulary import ChangedPart, lost_words, new_words, unsure
 from workbench.errors import WorkbenchError
 from workbench.pipeline.coverage import Arm, arms
 from workbench.repo import EXECUTABLE, FILE, Repo
@@ -95,6 +95,7 @@ def _read(scene: Scene) -> tuple[_Files, str]:
     except _Unclear as unclear:
         return _Files(), str(unclear)
     words = unsure(files.parts) or [f"it says something new: {word}" for word in new_words(files.parts)]
+    words = words or [f"it no longer says: {word}; today's data may not have needed that" for word in lost_words(files.parts)]
     return files, words[0] if words else ""
 
 

@@ -23,6 +23,8 @@ _HARMLESS = word_set("""
     list dict tuple len enumerate zip range print append extend items keys copy assign loc to_numpy columns
     asarray shape getLogger debug info warning error __name__ format logging Any Final cast
 """)
+_GUARDING = frozenset({"word", "comparison", "argument", "number"})
+_LOSABLE = frozenset({"copy", "deepcopy"})
 _SAYING = word_set("print debug info warning error exception getLogger")
 _ELSEWHERE = word_set("""
     os time random secrets uuid socket platform locale getpass tempfile threading multiprocessing concurrent asyncio
@@ -73,6 +75,29 @@ def new_words(parts: Sequence[ChangedPart]) -> list[str]:
             known.add(("statement", "YieldFrom"))
         gained |= after - known
     return sorted(f"{what} {text}".strip() for what, text in gained if not (what == "word" and text in _HARMLESS))
+
+
+def lost_words(parts: Sequence[ChangedPart]) -> list[str]:
+    """What the base said and the result no longer does, where it may have been a guard: a call, a bound, a comparison, a branch.
+
+    Today's data may never have needed it, so that running shows nothing; tomorrow's may.
+    """
+    come = {part.name for part in parts if not part.before}
+    said = {token for part in parts for token in _tokens(part, True, come)}
+    gone = {part.name for part in parts if not part.after}
+    gone |= {one.name for part in parts for node in part.before for one in walk(node) if isinstance(one, ast.FunctionDef)}
+    lost = {token for part in parts for token in _tokens(part, False, gone) - said}
+    found = {f"{what} {text}".strip() for what, text in lost if what in _GUARDING and text not in _HARMLESS | _LOSABLE}
+    if sum(_guards(part.before) for part in parts) > sum(_guards(part.after) for part in parts):
+        found.add("a branch or a check")
+    return sorted(found)
+
+
+def _guards(nodes: Iterable[ast.stmt]) -> int:
+    """How many branches, checks and filters there are."""
+    inner = [one for node in nodes for one in walk(node)]
+    ifs = sum(len(one.ifs) for one in inner if isinstance(one, ast.comprehension))
+    return ifs + sum(isinstance(one, (*_BRANCHES, ast.Assert, ast.Raise, ast.Continue, ast.ExceptHandler)) for one in inner)
 
 
 def _known(part: ChangedPart, parts: Sequence[ChangedPart], before: Mapping[int, set[Token]]) -> set[Token]:
