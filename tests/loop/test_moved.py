@@ -21,7 +21,7 @@ from workbench.policy import load_policy
 from workbench.replay import check
 from workbench.review import carry, ledger, queue
 from workbench.review.verify import verify
-from workbench.sessions.events import Applied, ChangeMade, Decided, Queued, SessionHeader
+from workbench.sessions.events import Applied, ChangeMade, Decided, Message, Queued, SessionHeader
 from workbench.sessions.reader import Session, read_session
 from workbench.sessions.writer import SessionWriter
 
@@ -112,6 +112,8 @@ def test_both_sides_changed_the_same_file_or_did_the_same(tmp_path: Path) -> Non
     goes_on(house, edited(house, SPLIT, 'pd.Timedelta("25h")', 'pd.Timedelta("73h")'))
     refused = at.land()
     assert refused["outcome"] == "refused" and SPLIT in refused["reason"] and at.events() == []
+    (said,) = stood(at.ctx.writer.directory, Message)
+    assert (said.act, said.tree) == (net.MOVED, house.repo.tree_of(house.head)), "what a replay merges again, and refuses itself"
     house.repo.update_ref(MAIN, head, house.head)
     tip = goes_on(house, edited(house, SPLIT, 'pd.Timedelta("25h")', 'pd.Timedelta("49h")') | WORDS)
     changed = at.land()
@@ -182,4 +184,14 @@ def test_what_moved_within_reach_is_asked_again_and_says_what_differs(tmp_path: 
     done = session.resume(house.settings, waiting.session)
     assert done.outcome == "released", done.reason
     assert house.repo.tree_of(house.head) == queue.get(house.repo, str(again.change)).change.result
+    told_again(house, read_session(waiting.directory))
+
+
+@pytest.mark.slow
+def test_a_conflict_ends_it_in_words_and_is_told_anew_as_one(tmp_path: Path) -> None:
+    house = make_house(tmp_path, LEAKY_SPLIT)
+    waiting = session.start(house.settings, USE_CASE)
+    tip = goes_on(house, edited(house, SPLIT, 'pd.Timedelta("1h")', 'pd.Timedelta("73h")'))
+    done = session.resume(house.settings, waiting.session)
+    assert done.outcome == "refused" and SPLIT in done.reason and house.repo.tree_of(house.head) == tip
     told_again(house, read_session(waiting.directory))

@@ -18,7 +18,7 @@ from workbench.loop.control import Inbox
 from workbench.loop.drivers import Driver
 from workbench.policy import Decision
 from workbench.repo import Identity, Repo
-from workbench.review import queue, rebase, seals
+from workbench.review import queue, rebase
 from workbench.review.apply import Application, apply
 from workbench.review.gates import CARRIED, GateEvidence
 from workbench.review.queue import QueuedChange
@@ -122,17 +122,9 @@ class LoopContext:
         root = trees.checkout(self.settings, tree)
         return run_skill(SkillContext(self.settings, root, self.use_case, tree=tree, progress=self.say), name, given)
 
-    def rebase(self, queued: QueuedChange) -> Change | None:
-        """The change made again on top of the branch as it is by now; None where the branch stands, or the change is in.
-
-        Base and result are the same where all that it does is on the branch already. Nothing is queued; raises Refusal where
-        both sides changed the same path.
-        """
-        tip = rebase.moved_to(self.repo, queued, self.target)
-        if tip is None:
-            return None
-        seals.refuse(self.repo, queued.change, session=queued.session, at=queued.proposed_at)
-        return rebase.on_top(self.repo, queued, tip)
+    def moved_to(self, queued: QueuedChange) -> str | None:
+        """The tree that the branch moved to while the change waited; None where it stands, and where the change is in."""
+        return rebase.moved_to(self.repo, queued, self.target)
 
     def propose(self, change: Change, found: Classification, decision: Decision, evidence: Mapping[str, bytes]) -> QueuedChange:
         """Puts a change with its evidence into the queue; the same change twice is one entry.

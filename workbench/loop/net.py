@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from workbench.changes import Author, Change, Classification, Measured, classify, joined
+from workbench.errors import Refusal
 from workbench.loop.context import LoopContext
+from workbench.loop.control import OURS
 from workbench.loop.state import LoopState, Proposal
 from workbench.policy import Decision, load_policy
 from workbench.policy.rules import LEAK_GATES
@@ -18,6 +20,9 @@ from workbench.repo import Repo
 from workbench.review import carry, ledger, queue, rebase, signoff
 from workbench.review.apply import Application
 from workbench.review.gates import CARRIED, EFFECT, GATES, GateEvidence, missing_gates
+
+MOVED = "moved"
+"""What the loop's own message says, where a branch moved in a way that its change can't be put on top of; with its tree."""
 
 
 @dataclass(frozen=True)
@@ -206,13 +211,18 @@ def differing(ctx: LoopContext, state: LoopState, queued: queue.QueuedChange) ->
 
 def rebased(ctx: LoopContext, state: LoopState) -> LoopState | None:
     """Where the branch moved while the change waited: where the session stands with its change on top of it, to be built and
-    judged like any other. None where it didn't move; raises Refusal where both changed the same path.
+    judged like any other, or refused where both changed the same path. None where the branch didn't move.
     """
     queued = queue.get(ctx.repo, str(state["queued"]))
-    change = ctx.rebase(queued)
-    if change is None:
+    tip = ctx.moved_to(queued)
+    if tip is None:
         return None
-    ctx.keep(change.base, "the branch as others left it")
+    ctx.keep(tip, "the branch as others left it")
+    try:
+        change = rebase.on_top(ctx.repo, queued, tip)
+    except Refusal as refusal:
+        ctx.record("message", step=state["step"], node="land", by=OURS, act=MOVED, text=str(refusal), tree=tip)
+        return {"outcome": "refused", "reason": str(refusal)}
     ctx.record_change(state["step"], "land", change, rebased=queued.id)
     fresh: LoopState = {
         "tree": change.result, "landed": change.base, "queued": None, "report": None, "effect": None, "came_from": None,

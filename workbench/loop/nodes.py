@@ -157,10 +157,7 @@ def land(ctx: LoopContext, state: LoopState) -> LoopState:
     assert change is not None
     verdict = net.person_said(ctx, state, change)
     if verdict is None or verdict.verdict == "approve":
-        try:
-            moved = net.rebased(ctx, state)
-        except Refusal as refusal:
-            return {"outcome": "refused", "reason": str(refusal)}
+        moved = net.rebased(ctx, state)
         if moved is not None:
             return moved
     if verdict is None:

@@ -17,10 +17,11 @@ from typing import Any, NoReturn
 from workbench.changes import Author, Change, Classification, Measured
 from workbench.errors import Diverged, Refusal
 from workbench.loop.context import LoopContext, agent_of
-from workbench.loop.control import Inbox
+from workbench.loop.control import OURS, Inbox
 from workbench.loop.dialogue.asking import BROKEN_OFF
 from workbench.loop.drivers import Answer, Driver
 from workbench.loop.looks import LooksSpent
+from workbench.loop.net import MOVED
 from workbench.loop.turn import Turn
 from workbench.policy import Decision
 from workbench.replay.said import RecordedInbox
@@ -251,21 +252,22 @@ class Retold(LoopContext):
         if self.script.live:
             super().keep_tables(tree)
 
-    def rebase(self, queued: QueuedChange) -> Change | None:
-        """The same merge again, on the tree that the branch had moved to then; what others did to it is put on it here."""
-        if self.script.live:
-            return super().rebase(queued)
-        made = self.script.ahead(events.ChangeMade)
-        if made is not None and made.rebased == queued.id:
-            tip = self.repo.resolve(self.target)
-            if self.repo.tree_of(tip) != made.base:
-                who = Identity("others", "others@work.invalid")
-                self.repo.commit(made.base, [tip], "others went on", author=who, ref=self.target, expect=tip)
-            return super().rebase(queued)
-        last = self.script.ahead(events.Ended)
-        if last is not None and last.outcome == "refused":
-            raise Refusal(last.reason)
-        return None
+    def moved_to(self, queued: QueuedChange) -> str | None:
+        """What others did to the branch by then is done to it here; the merge is the loop's own again."""
+        if not self.script.live:
+            self._others_go_on(queued)
+        return super().moved_to(queued)
+
+    def _others_go_on(self, queued: QueuedChange) -> None:
+        """Moves the branch to the tree that it had moved to then, where that is what comes next on record."""
+        made, said = self.script.ahead(events.ChangeMade), self.script.ahead(events.Message)
+        tree = made.base if made is not None and made.rebased == queued.id else None
+        if said is not None and (said.by, said.act) == (OURS, MOVED):
+            tree = said.tree
+        tip = self.repo.resolve(self.target)
+        if tree is not None and tree != self.repo.tree_of(tip):
+            who = Identity("others", "others@work.invalid")
+            self.repo.commit(tree, [tip], "others went on", author=who, ref=self.target, expect=tip)
 
     def propose(self, change: Change, found: Classification, decision: Decision, evidence: Mapping[str, bytes]) -> QueuedChange:
         """As recorded where it says the same: sign-offs and rebases name the very commit in the queue."""
@@ -287,9 +289,7 @@ class Retold(LoopContext):
             return super().apply(queued, gates, measured)
         self._here()
         if self.script.ahead(events.Applied) is None:
-            made = self.script.ahead(events.ChangeMade)
-            if made is not None and made.rebased == queued.id:
-                raise Refusal("The branch moved in the moment before this was applied.")
+            self._others_go_on(queued)  # in the moment before it was applied: refused by that
             last = self.script.ahead(events.Ended)
             if last is not None and last.outcome == "refused":
                 raise Refusal(last.reason)

@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 from workbench.sessions.compare import Difference, first_difference, without_incidental
-from workbench.sessions.events import Applied, Event, Touch, blobs_of, canonical, sha256
+from workbench.sessions.events import Applied, Event, Queued, Touch, blobs_of, canonical, sha256
 
 LEFT_OUT = ("at", "prev", "seconds")
 _OF_OTHERS = ("looks",)
@@ -37,6 +37,8 @@ class Normal:
             kept[field] = self._content(name)
         if isinstance(event, Applied):
             kept["commit"] = self._tree_of(event.commit)
+        if isinstance(event, Queued):
+            del kept["commit"]  # it holds a time, and its content is that of the change
         if isinstance(event, Touch):
             kept = {key: value for key, value in kept.items() if key not in _OF_OTHERS}
         return kept
