@@ -232,7 +232,7 @@ def _readings(change: SchemaChange) -> Iterator[SchemaChange]:
 
 def _is_moment(cast: str) -> bool:
     word, argument, zone = parse(cast)
-    return (word.startswith("epoch-") or word == "time") and not argument and not zone
+    return (word.startswith("epoch-") or word in ("time", "day-first")) and not argument and not zone
 
 
 def _module(root: Path, path: str, before: Mapping[str, str]) -> Module:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from workbench.errors import PipelineError
@@ -11,7 +12,7 @@ from workbench.findings import Finding
 from workbench.gates.facts import Audit
 from workbench.gates.registry import rules
 from workbench.gates.rule import NotApplicable, NotExercised
-from workbench.gates.schema.profile import read_reference
+from workbench.gates.schema.profile import Profile, profile_column, read_reference
 from workbench.loop.schema_change import SchemaChange, find_changes
 from workbench.pipeline.contract import Contract, load_contract
 from workbench.pipeline.results import Run
@@ -77,8 +78,9 @@ def run(context: SkillContext, input: Input) -> Output:
         except PipelineError as error:
             return Output(ok=False, error=error.message)
         sizes = {name: Table(rows=len(table), columns=table.shape[1]) for name, table in tables.items()}
-        changes = find_changes(contract, tables, read_reference(context.root, context.use_case))
-        breaks = list(_changed(contract, changes))
+        reference = read_reference(context.root, context.use_case)
+        changes = find_changes(contract, tables, reference)
+        breaks = [*_changed(contract, changes), *_new_values(tables, reference)]
         subject = _Tables(
             settings=context.settings, contract=contract, pipeline=pipeline, root=context.root, progress=context.say
         )
@@ -135,6 +137,25 @@ def _changed(contract: Contract, changes: SchemaChange) -> Iterator[Break]:
         table, _, column = place.partition(".")
         kind = "missing-column" if column and "is gone" in reason else "missing-table" if not column else "retyped"
         yield Break(kind=kind, table=table, column=column, message=f"`{place}`: {reason}.")
+
+
+def _new_values(tables: Mapping[str, pd.DataFrame], reference: Profile | None) -> Iterator[Break]:
+    """Text columns with few values none of which was there before: renamed categories, which nothing here can map back."""
+    for table, known in reference.tables.items() if reference else ():
+        for column, before in known.columns.items():
+            if not before.categories or column not in tables.get(table, {}):
+                continue
+            values = tables[table][column].dropna()
+            now = profile_column(values)
+            if now.kind != before.kind or not len(values) or values.astype(str).isin(before.categories).any():
+                continue
+            new = ", ".join(f"`{value}`" for value in sorted(map(str, values.unique()))[:5])
+            was = ", ".join(f"`{value}`" for value in list(before.categories)[:5])
+            message = f"`{table}.{column}` holds none of the values that it held ({was}), but {new}."
+            remedy = (
+                "Map them where the table is loaded if they are renamed; take a new reference (skill `profile`) if they are new."
+            )
+            yield Break(kind="categories", table=table, column=column, message=message, remedy=remedy, rows=len(values))
 
 
 def _of(finding: Finding) -> Break:

@@ -86,6 +86,18 @@ def test_times_as_text_come_back_in_their_own_format(contract: Contract, form: s
     assert back is not None and back.tolist() == before["hour"].tolist()
 
 
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("form", ["%d/%m/%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%d-%m-%Y %H:%M"])
+def test_a_day_in_front_is_no_month(contract: Contract, form: str, known: bool) -> None:
+    before = visits().assign(hour=pd.date_range("2024-01-05", periods=len(visits()), freq="5h"))
+    after = before.assign(hour=before["hour"].dt.strftime(form))
+    found = find_changes(contract, {"visits": after}, profile({"visits": before}) if known else None)
+    cast = found.retypes.get("visits", {}).get("hour", "day-first" if not known else "")
+    read = apply(cast, after["hour"])
+    assert cast.startswith("day-first") and read is not None
+    assert read.dt.tz_localize(None).tolist() == [moment.floor("min") for moment in before["hour"]]
+
+
 def test_another_unit_is_found_by_its_deciles(contract: Contract) -> None:
     changed = visits().assign(visitors=visits()["visitors"] * 60)
     found = find_changes(contract, {"visits": changed}, profile({"visits": visits()}))

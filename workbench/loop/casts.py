@@ -43,6 +43,8 @@ def expression(cast: str, column: str) -> str:
         return f'{text}.dt.strftime("{argument}")' if argument else text
     if word == "time":
         return _written(f'pd.to_datetime({column}, utc=True, format="mixed")', argument, zone)
+    if word == "day-first":
+        return _written(f'pd.to_datetime({column}, utc=True, format="mixed", dayfirst=True)', argument, zone)
     if word == "aware":
         return f'{column}.dt.tz_localize("{zone or "UTC"}", ambiguous="NaT", nonexistent="shift_forward").dt.tz_convert("UTC")'
     if word == "naive":
@@ -91,6 +93,12 @@ def epoch_unit(values: pd.Series) -> str | None:
         if 3.15e8 * per_second <= low and high <= 4.1e9 * per_second:
             return unit
     return None
+
+
+def is_day_first(values: pd.Series) -> bool:
+    """Whether text such as 23/11/2024 has the day in front: some first numbers are no month, and all second ones are."""
+    parts = values.dropna().astype(str).str.extract(r"^\s*(\d{1,2})[/.-](\d{1,2})[/.-]\d{4}").dropna().astype("int64")
+    return bool(len(parts)) and bool((parts[0] > 12).any()) and bool((parts[1] <= 12).all())
 
 
 def is_calendar_digits(values: pd.Series) -> bool:

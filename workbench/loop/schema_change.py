@@ -26,7 +26,7 @@ from workbench.gates.schema.drift import (
     shared_values,
 )
 from workbench.gates.schema.profile import ColumnProfile, Profile, kind_of
-from workbench.loop.casts import TEXT_FORMATS, apply, epoch_unit, is_calendar_digits
+from workbench.loop.casts import TEXT_FORMATS, apply, epoch_unit, is_calendar_digits, is_day_first
 from workbench.skills.source import Module, Uneditable, constant_text, imported_files, module_path
 
 if TYPE_CHECKING:
@@ -297,8 +297,9 @@ def _cast_to_time(values: pd.Series, unit: str | None, zone: str) -> str | None:
     if now in NUMERIC:
         return "digits" if is_calendar_digits(values) else None
     if now == "string":
-        read = apply("time", values)
-        return f"time{suffix}" if read is not None and _mostly_read(values, read) else None
+        word = "day-first" if is_day_first(values) else "time"
+        read = apply(word, values)
+        return f"{word}{suffix}" if read is not None and _mostly_read(values, read) else None
     return "time" if now == "time" else None
 
 
