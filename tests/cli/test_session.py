@@ -130,6 +130,7 @@ def test_what_makes_no_sense_is_refused_with_what_to_do(says: Says, monkeypatch:
     assert code == 2 and "user.email" in talk
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_exits_130_and_says_how_to_go_on(tmp_path: Path) -> None:
     house = make_house(tmp_path)
     command = [sys.executable, "-m", "workbench", "-C", str(house.root), "run", USE_CASE, "--headless"]

@@ -185,7 +185,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(steps=STEPS, kills=st.lists(st.integers(1, 12), max_size=2))
 def test_any_interleaving_and_any_kill_leaves_a_consistent_record(
     house: House, steps: list[tuple[str, str, int]], kills: list[int]
@@ -313,6 +313,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
+@pytest.mark.slow
 def test_words_of_a_process_that_was_killed_right_after_it_had_them_on_disk_are_heard(house: House) -> None:
     with scripted():
         stop = start(house, "build", instruction("pause"))
