@@ -66,10 +66,14 @@ def looking(person: Person, place: Path, name: str, content: bytes, number: int)
 
 
 def editing(person: Person, place: Path, files: Sequence[str]) -> list[str]:
-    """The command that opens files of a directory for a person to edit. Raises UsageError where there is no editor."""
+    """The command that opens files of a directory for a person to edit; what a file says to an editor is switched off here, too.
+
+    Raises UsageError where there is no editor.
+    """
     program, words = _editor(person)
-    wait = ["--wait"] if Path(words[0]).name in ("code", "codium") else []
-    return [program, *words[1:], *wait, *(str(place / name) for name in files)]
+    known = Path(words[0]).name
+    options = ["--wait"] if known in ("code", "codium") else ["--cmd", "set nomodeline"] if known in _VIM else []
+    return [program, *words[1:], *options, *(str(place / name) for name in files)]
 
 
 def _editor(person: Person) -> tuple[str, list[str]]:

@@ -152,7 +152,8 @@ class RunScreen(PanesScreen):
         name = self.runner.directory.name if self.runner.directory else "a session begins"
         first = f"{name} · {self.session.header.driver}" if self.session else name
         first += f" · step {self.runner.step} {self.runner.node}" if self.runner.alive else f" · {self._outcome}"
-        self.say(visible(first, limit=max(20, self.size.width - 24)), self._said or self._standing())
+        fits = len(first) <= self.size.width - 2
+        self.say(visible(first, limit=None if fits else max(20, self.size.width - 24)), self._said or self._standing())
 
     @property
     def _outcome(self) -> str:
