@@ -380,18 +380,3 @@ def no_cure(stage: Stage) -> Path:
     """A name that is nowhere."""
     stage.build({MODEL: ("num_boost_round=30", "num_boost_round=thirty")})
     return stage.run("no-cure").directory
-
-
-@scene("the same failure comes back after its cure: a person has to look")
-def stuck(stage: Stage) -> Path:
-    """An error that only looks like a removed argument, and stays when that is gone."""
-    plain = 'return lgb.train(PARAMETERS, lgb.Dataset(train[FEATURES], train["visitors"]), num_boost_round=30)'
-    old = """return refused() or lgb.train(
-        PARAMETERS, lgb.Dataset(train[FEATURES], train["visitors"]), num_boost_round=30,
-        verbose_eval=False)
-
-
-def refused():
-    raise TypeError("train() got an unexpected keyword argument 'verbose_eval'")"""
-    stage.build({MODEL: (plain, old)})
-    return stage.run("stuck").directory

@@ -42,8 +42,8 @@ def server() -> Iterator[str]:
         os.chown(secret, who.pw_uid, who.pw_gid)
     environment = {"PATH": os.environ["PATH"], "LC_ALL": "C", "HOME": str(place)}
     subprocess.run(
-        [BIN / "initdb", "-D", data, "-U", "ana", "-A", "scram-sha-256", f"--pwfile={secret}", "--no-sync"], check=True,
-        capture_output=True, env=environment, cwd=place, **identity,
+        [BIN / "initdb", "-D", data, "-U", "ana", "-A", "scram-sha-256", "-E", "UTF8", f"--pwfile={secret}", "--no-sync"],
+        check=True, capture_output=True, env=environment, cwd=place, **identity,
     )  # fmt: skip
     command = [BIN / "postgres", "-D", data, "-k", place, "-c", "listen_addresses=", "-c", "fsync=off"]
     with (place / "log").open("w") as log:
@@ -126,6 +126,20 @@ def test_one_process_at_a_time_and_a_killed_one_lets_go(server: str, tmp_path: P
         except Refusal:
             continue
     raise AssertionError("the lock of a killed process stays")
+
+
+@pytest.mark.slow
+@needs_server
+def test_a_database_in_another_encoding_is_refused(server: str) -> None:
+    import psycopg
+
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE old ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
+    settings = Settings(root=Path.cwd())
+    old = server.replace("/postgres?", "/old?")
+    settings = settings.model_copy(update={"loop": settings.loop.model_copy(update={"checkpoints": old})})
+    with pytest.raises(ConfigError, match="UTF-8"), held(settings, "s1"):
+        pass
 
 
 @pytest.mark.slow

@@ -1,9 +1,11 @@
 """Secrets never reach the disk: canaries of every kind through events and blobs, and harmless text left alone."""
 
+import base64
 import json
 import random
 import string
 import time
+from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given, settings
@@ -113,12 +115,72 @@ canary("named", f'{{"client_secret": "{(_f := some(AN, 30) + "5")}"}}', _f)
 canary("named", f'"{{\\"api_key\\": \\"{(_g := some(AN, 30) + "5")}\\"}}"', _g)
 canary("named", f"    api-key: {(_h := some(AN, 30) + '5')}\n", _h)
 canary("named", "passphrase: correct horse battery".replace("correct horse battery", f"'{_word} {_word}'"), _word)
+_pw = some(AN, 14) + "7x"
+_b64 = base64.b64encode(f"ana:{_pw}".encode()).decode()
+for _label in ("OPENSSH ", "EC ", "ENCRYPTED ", ""):
+    _lines = [f"-----{word} {_label}PRIVATE KEY-----" for word in ("BEGIN", "END")]
+    canary("private-key", f"{_lines[0]}\n{_body}\n{_lines[1]}", _body)
+canary("private-key", f"-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n{_body}\n=abcd\n-----END PGP PRIVATE KEY BLOCK-----", _body)
+canary("private-key", f"key: |\n    {_pem.format('BEGIN')}\n    {_body}\n    {_pem.format('END')}", _body)
+canary("ssh2-key", f"---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----\n{_body}\n---- END SSH2 ENCRYPTED PRIVATE KEY ----", _body)
+canary("discord-bot", "MT" + some(AN, 22) + "." + some(AN, 6) + "." + some(AN, 27))
+for _prefix, _alphabet, _length in (
+    ("gsk_", AN, 52), ("r8_", AN, 37), ("xai-", AN, 80), ("pplx-", AN, 48), ("lsv2_pt_", HEX, 42), ("pcsk_", AN, 70),
+):  # fmt: skip
+    canary("model-service", _prefix + some(_alphabet, _length))
+canary("payment-service", f"access_token$production${some(HEX, 16)}${some(HEX, 32)}")
+canary("payment-service", f"xkeysib-{some(HEX, 64)}-{some(AN, 16)}")
+for _prefix, _length in (("fm2_", 100), ("nfp_", 36), ("HRKU-", 60), ("rnd_", 32), ("dp.pt.", 43), ("pnu_", 36), ("ops_ey", 200)):
+    canary("hosting-service", _prefix + some(AN, _length))
+canary("hosting-service", f"tskey-auth-{some(AN, 16)}-{some(AN, 32)}")
+canary("tool-token", "figd_" + some(AN, 40))
+canary("tool-token", f"pat{some(AN, 14)}.{some(HEX, 64)}")
+canary("tool-token", "squ_" + some(HEX, 40))
+canary("tool-token", "GR1348941" + some(AN, 20))
+_tail = some(AN, 33)
+canary("telegram-url", f"https://api.telegram.org/bot{some('123456789', 9)}:AA{_tail}/sendMessage", _tail)
+_hash = some(AN, 22)
+canary("password-hash", f"ana:$apr1${some(AN, 8)}${_hash}", _hash)
+_hash6 = some(AN, 86)
+canary("password-hash", f"root:$6${some(AN, 8)}${_hash6}:1:", _hash6)
+canary("pgpass", f"db.internal:5432:shop:ana:{_pw}", _pw)
+canary("pgpass", f"*:*:*:ana:{_pw}", _pw)
+canary("netrc-default", f"default login ana password {_pw}", _pw)
+canary("netrc-default", f"machine h\n  login ana\n  account b\n  password {_pw}", _pw)
+canary("oracle-thin", f"jdbc:oracle:thin:ana/{_pw}@db:1521:x", _pw)
+canary("signature", f'Authorization: Digest username="a", response="{(_i := some(HEX, 32))}"', _i)
+canary("signature", f"AWS4-HMAC-SHA256 Credential=x, Signature={(_j := some(HEX, 64))}", _j)
+canary("element", f"<password>{_pw}</password>", _pw)
+canary("attribute", f'<add key="Password" value="{_pw}" />', _pw)
+canary("argument-list", f"['--password', '{_pw}']", _pw)
+canary("short-flag", f"mysql -p{_pw} db", _pw)
+canary("short-flag", f"sshpass -p {_pw} ssh a@b", _pw)
+canary("named-block", f"password: >-\n  {_pw}\n", _pw)
+canary("named-block", f'password = """\n{_pw}"""', _pw)
+canary("upper-name", f"export SMTP_PASS={_pw}", _pw)
+canary("upper-name", f"SHOP_KEY={(_k := some(AN, 32) + '4')}", _k)
+canary("upper-name", f"Ocp-Apim-Subscription-Key: {(_l := some(AN, 32) + '4')}", _l)
+canary("named", f'{{"auths": {{"registry.example": {{"auth": "{_b64}"}}}}}}', _b64)
+canary("named", f"users:\n- name: ana\n  user:\n    token: {(_m := some(AN, 40) + '8')}", _m)
+canary("named", f"    client-key-data: {(_n := some(AN, 80) + '8')}==", _n)
+canary("named", f"//registry.npmjs.org/:_authToken={(_o := some(AN, 40) + '9')}", _o)
+canary("named", f"Driver={{ODBC}};Server=db;UID=ana;PWD={_pw};", _pw)
+canary("named", f"jdbc:postgresql://db/shop?user=ana&password={_pw}", _pw)
+canary("named", f"host=db user=ana password={_pw} dbname=x", _pw)
+canary("named", f"psycopg.connect(host='db', password='{_pw}')", _pw)
+canary("basic-auth-url", f"redis://:{_pw}@cache:6379/0", _pw)
+canary("basic-auth-url", f"mongodb+srv://ana:{_pw}@c.example/db", _pw)
+_inner = base64.b64encode(f"token=ghp_{some(AN, 36)}".encode()).decode()
+canary("encoded", f"said {_inner} once", _inner)
+_inner2 = base64.b64encode(f"password={_pw}\n".encode()).decode()
+canary("encoded", _inner2)
+canary("encoded", f"next=token%3Dghp_{(_p := some(AN, 36))}%26x", _p)
 
 
 def test_there_is_a_canary_of_every_kind():
     covered = {kind.rsplit("-", 1)[0] if kind.rsplit("-", 1)[-1].isdigit() else kind for kind in CANARIES}
     assert set(KINDS) - covered == {"environment"}
-    assert len(CANARIES) >= 60
+    assert len(CANARIES) >= 110
 
 
 @pytest.mark.parametrize("kind", CANARIES)
@@ -225,6 +287,14 @@ def test_exact_values_go_in_the_forms_in_which_they_travel():
     assert "rd!" not in redactor.text(json.dumps({"a": 'p"w/ö rd!'}))
     assert "rd" not in redactor.text("u=p%22w%2F%C3%B6%20rd%21")
     assert "rd!" not in redactor.content(b"\xff" + 'p"w/ö rd!'.encode()).decode("latin-1")
+    for form in (
+        json.dumps(json.dumps('p"w/ö rd!')), quote_plus('p"w/ö rd!'), quote('p"w/ö rd!'), ascii('p"w/ö rd!'),
+        'p"w/ö rd!'.encode().hex(), base64.b64encode('p"w/ö rd!'.encode()).decode(),
+    ):  # fmt: skip
+        assert "[redacted:environment]" in redactor.text(f"x {form} y"), form
+    for around in range(3):
+        hidden = base64.urlsafe_b64encode(b"u" * around + b":hunter2hunter2:x").decode()
+        assert "[redacted:" in Redactor(["hunter2hunter2"]).text(f"x {hidden} y"), around
     assert redactor.text("abcd abcde xabcd") == "[redacted:environment] abcde xabcd", "a short one only as a word"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -15,14 +14,13 @@ from pydantic import BaseModel
 
 from workbench.cli.console import Console
 from workbench.errors import ExitCode, UsageError
+from workbench.sessions.redact import secret_values
 from workbench.settings import Settings, load_settings
 from workbench.visible import visible
 
 if TYPE_CHECKING:
     from workbench.loop.control import Instruction
     from workbench.loop.session import SessionResult
-
-_SECRET_NAME = re.compile(r"(SECRET|TOKEN|PASSWORD|PASSWD|API_?KEY|CREDENTIAL|PRIVATE)", re.IGNORECASE)
 
 
 class RunReport(BaseModel):
@@ -201,4 +199,4 @@ def next_steps(result: SessionResult) -> list[str]:
 
 def secrets_of(environment: dict[str, str]) -> list[str]:
     """Values of variables whose names look like secrets: they are kept out of every recording."""
-    return [value for name, value in environment.items() if _SECRET_NAME.search(name) and len(value) >= 8]
+    return list(secret_values(environment))

@@ -50,6 +50,11 @@ def held(settings: Settings, session: str) -> Iterator[Held | None]:
         return
     connection = _connected(address)
     try:
+        # In any other, text comes back as bytes, and LangGraph would silently go on from an old checkpoint.
+        if connection.info.parameter_status("server_encoding") != "UTF8":
+            raise ConfigError(
+                f"The database of `{_SETTING}` isn't in UTF-8.", "make one with: createdb --encoding UTF8 -T template0"
+            )
         if not connection.execute("SELECT pg_try_advisory_lock(%s) AS got", (_number(session),)).fetchone()["got"]:
             who = _holder(connection, _number(session))
             message = f"The session {session} is being run by another process: {who}."

@@ -7,87 +7,18 @@ coarse for passwords: a lost word costs a reader a moment, a leaked one costs mo
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
 
-_B = r"(?<![A-Za-z0-9])"  # nothing of a longer word in front
-_BEGIN, _END = (rf"-----{word} [A-Z0-9 ]{{0,40}}PRIVATE KEY(?: BLOCK)?-----" for word in ("BEGIN", "END"))
-_VALUE_WITH_SIGN = r"(?=[^\s]{0,200}[0-9=_.+/-])[A-Za-z0-9._~+/=-]{12,}"
-_FLAG = r"--?(?:password|passwd|pwd|token|secret|api-?key|client-secret)"
+from workbench.sessions.encoded import decoded, spellings
+from workbench.sessions.forms import COMPILED, FORMS
+
 _SECRET_NAMES = re.compile(
     r"(?i)(secret|token|passw(or)?d|passwd|passphrase|pwd|api_?key|access_?key|private_?key|credential|auth(?!or)|dsn|cookie|session_?key)"
 )
-
-# Kind, what a text has to contain for it to be worth looking (as is, or in lower case), pattern. Where the pattern has a group
-# `secret`, that alone is replaced. No pattern may take more than linear time.
-_FORMS: tuple[tuple[str, str, str], ...] = (
-    ("putty-key", "PuTTY", r"PuTTY-User-Key-File-\d:(?:(?!PuTTY-User)[^\"]){0,20000}?Private-MAC: ?[0-9a-f]{40,64}"),
-    ("private-key", "PRIVATE KEY",
-     _BEGIN + r"(?:(?:(?!-----BEGIN).){0,20000}?" + _END + r"|(?:[A-Za-z0-9+/=\s]|\\{1,4}[nr]){0,20000})"),
-    ("age-key", "AGE-SECRET", r"AGE-SECRET-KEY-1[0-9A-Z]{20,80}"),
-    ("jwt", "eyJ", _B + r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"),
-    ("anthropic", "sk-ant-", r"sk-ant-[A-Za-z0-9_-]{16,}"),
-    ("openai", "sk-", _B + r"sk-(?:proj-|svcacct-|admin-)?[A-Za-z0-9_-]{20,}"),
-    ("huggingface", "hf_ api_org_", _B + r"(?:hf|api_org)_[A-Za-z0-9]{20,}"),
-    ("aws-access-key", "AKIA ASIA AIDA AROA ABIA ACCA", _B + r"(?:AKIA|ASIA|AIDA|AROA|ABIA|ACCA)[0-9A-Z]{16}(?![0-9A-Z])"),
-    ("google-api-key", "AIza", r"AIza[0-9A-Za-z_-]{30,}"),
-    ("google-oauth", "GOCSPX- ya29. 1//0",
-     r"(?:GOCSPX-[0-9A-Za-z_-]{20,}|" + _B + r"ya29\.[0-9A-Za-z_-]{20,}|" + _B + r"1//0[0-9A-Za-z_-]{30,})"),
-    ("github", "ghp_ gho_ ghu_ ghs_ ghr_ github_pat_", _B + r"(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,})"),
-    ("gitlab", "glpat- glrt- gldt- glptt- glcbt- glagent- glsoat- glimt- glft- glffct-",
-     _B + r"gl(?:pat|rt|dt|ptt|cbt|agent|soat|imt|ft|ffct)-[A-Za-z0-9_.-]{16,}"),
-    ("bitbucket", "ATBB", _B + r"ATBB[A-Za-z0-9]{24,}"),
-    ("atlassian", "ATATT3", _B + r"ATATT3[A-Za-z0-9_=-]{20,}"),
-    ("slack", "xox xapp-", _B + r"xox[abeoprs]-[A-Za-z0-9-]{10,}|" + _B + r"xapp-\d-[A-Za-z0-9-]{10,}"),
-    ("slack-webhook", "hooks.slack.com", r"hooks\.slack\.com/(?:services|workflows|triggers)/[A-Za-z0-9/_-]{20,}"),
-    ("discord-webhook", "api/webhooks/", r"discord(?:app)?\.com/api/webhooks/\d+/[A-Za-z0-9_-]{20,}"),
-    ("teams-webhook", ".webhook.office.com", r"\.webhook\.office\.com/[A-Za-z0-9/@_-]{30,}"),
-    ("telegram", ":AA", _B + r"\d{8,10}:AA[A-Za-z0-9_-]{30,}"),
-    ("stripe", "k_live_ k_test_ whsec_", _B + r"(?:[sr]k_(?:live|test)|whsec)_[A-Za-z0-9]{16,}"),
-    ("square", "sq0 EAAA", _B + r"(?:sq0(?:atp|csp)-[A-Za-z0-9_-]{20,}|EAAA[A-Za-z0-9_-]{56,})"),
-    ("shopify", "shpat_ shpca_ shppa_ shpss_", _B + r"shp(?:at|ca|pa|ss)_[A-Fa-f0-9]{32}"),
-    ("twilio", "SK AC", _B + r"(?:SK|AC)[0-9a-f]{32}(?![0-9a-f])"),
-    ("sendgrid", "SG.", _B + r"SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}"),
-    ("mailgun", "key-", _B + r"key-[0-9a-f]{32}(?![0-9a-f])"),
-    ("mailchimp", "-us", _B + r"[0-9a-f]{32}-us\d{1,2}(?!\d)"),
-    ("npm", "npm_", _B + r"npm_[A-Za-z0-9]{30,}"),
-    ("pypi", "pypi-AgE", _B + r"pypi-AgE[A-Za-z0-9_-]{30,}"),
-    ("rubygems", "rubygems_", _B + r"rubygems_[0-9a-f]{40,}"),
-    ("docker", "dckr_", _B + r"dckr_(?:pat|oat)_[A-Za-z0-9_-]{20,}"),
-    ("databricks", "dapi", _B + r"dapi[0-9a-f]{32}(?:-\d)?"),
-    ("digitalocean", "doo_v1_ dop_v1_ dor_v1_", _B + r"do[opr]_v1_[0-9a-f]{40,}"),
-    ("vault", "hvs. hvb. hvr.", _B + r"hv[sbr]\.[A-Za-z0-9_-]{20,}"),
-    ("terraform", ".atlasv1.", _B + r"[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=-]{40,}"),
-    ("grafana", "glsa_ glc_", _B + r"gl(?:sa|c)_[A-Za-z0-9+/=_]{20,}"),
-    ("new-relic", "NRAK- NRII- NRJS- NRRA-", _B + r"NR(?:AK|II|JS|RA)-[A-Za-z0-9]{16,}"),
-    ("sentry", "sntrys_ sntryu_", _B + r"sntry[su]_[A-Za-z0-9+/=_]{20,}"),
-    ("linear", "lin_", _B + r"lin_(?:api|oauth)_[A-Za-z0-9]{20,}"),
-    ("notion", "ntn_ secret_", _B + r"(?:ntn_|secret_)[A-Za-z0-9]{40,}"),
-    ("postman", "PMAK-", _B + r"PMAK-[A-Za-z0-9-]{20,}"),
-    ("pulumi", "pul-", _B + r"pul-[0-9a-f]{40}"),
-    ("planetscale", "pscale_", _B + r"pscale_(?:tkn|pw|oauth)_[A-Za-z0-9_.-]{20,}"),
-    ("supabase", "sbp_", _B + r"sbp_[0-9a-f]{40}"),
-    ("weights-and-biases", "wandb_v1_", _B + r"wandb_v1_[A-Za-z0-9_]{20,}"),
-    ("azure-client-secret", "8Q~ 7Q~", _B + r"[A-Za-z0-9_~.-]{3}[78]Q~[A-Za-z0-9_~.-]{31,34}"),
-    ("azure-account-key", "accountkey= sharedaccesskey=",
-     r"(?i)(?:AccountKey|SharedAccessKey)=(?P<secret>[A-Za-z0-9+/]{30,}={0,2})"),
-    ("azure-sas", "sig=", r"[?&]sig=(?P<secret>[A-Za-z0-9%+/=]{20,})"),
-    ("signed-url", "x-amz- x-goog-",
-     r"(?i)X-(?:Amz|Goog)-(?:Signature|Credential|Security-Token)=(?P<secret>[A-Za-z0-9%+/=_.-]{16,})"),
-    ("basic-auth-url", "://", r"[a-zA-Z][a-zA-Z0-9+.-]{1,20}://[^\s/:@\"'<>]{0,200}:(?P<secret>[^\s/@\"'<>]{1,200})@"),
-    ("url-user-token", "://", r"https?://(?P<secret>[A-Za-z0-9_-]{20,})@"),
-    ("authorization", "bearer basic apikey token", r"(?i)\b(?:bearer|basic|apikey|token)\s+(?P<secret>" + _VALUE_WITH_SIGN + ")"),
-    ("bearer", "authorization", r"(?i)\bauthorization[\"'\\]*\s*[:=]\s*[\"'\\]*(?:[A-Za-z]+\s+)?(?P<secret>[^\s\"'\\,;]{6,})"),
-    ("cookie", "cookie", r"(?i)\b(?:set-)?cookie[\"'\\]*\s*:\s*[\"'\\]*(?P<secret>[A-Za-z0-9_.-]+=[^\"'\\\r\n]{8,})"),
-    ("netrc", "machine", r"(?i)\bmachine\s+\S+\s+login\s+\S+\s+password\s+(?P<secret>[^\s\"'\\]+)"),
-    ("command-line", "-p -t -s -api -c", r"(?i)(?:^|\s)" + _FLAG + r"[ =](?P<secret>[^\s\"'\\-][^\s\"'\\]{3,})"),
-    ("curl-user", "curl", r"\bcurl\b[^\r\n]{0,200}?\s(?:-u|--user)[ =][\"']?[^\s:\"']{1,100}:(?P<secret>[^\s\"']{1,200})"),
-)  # fmt: skip
 
 _NAMED = re.compile(
     r"""(?ix)(?P<name>
@@ -102,12 +33,8 @@ _CODE = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*(?:[(\[{].*)?")
 _PATH = re.compile(r"[~.]?(/[\w.@+-]+)+/?")
 _HARMLESS = frozenset({"none", "null", "true", "false", "required", "optional", "changeme", "string", "str", "bytes"})
 
-_COMPILED = tuple(
-    (kind, tuple(needles.split()) if kind != "private-key" else (needles,), re.compile(pattern, re.DOTALL))
-    for kind, needles, pattern in _FORMS
-)
 _NAME_WORDS = ("passw", "passphrase", "pwd", "secret", "token", "key", "credential", "auth", "dsn")
-KINDS = (*(kind for kind, _, _ in _FORMS), "named", "environment")
+KINDS = (*(kind for kind, _, _ in FORMS), "named", "encoded", "environment")
 
 
 class Redactor:
@@ -116,9 +43,7 @@ class Redactor:
     def __init__(self, secrets: Sequence[str] = ()) -> None:
         forms: set[str] = set()
         for secret in secrets:
-            for form in {secret, secret.strip(), json.dumps(secret)[1:-1], quote(secret, safe="")}:
-                if len(form) >= 4:
-                    forms.add(form)
+            forms |= {form for form in spellings(secret) if len(form) >= 4}
         # A short one only as a word of its own: it may be part of any word.
         patterns = [
             re.escape(form) if len(form) >= 8 else rf"(?<![A-Za-z0-9_]){re.escape(form)}(?![A-Za-z0-9_])"
@@ -168,10 +93,16 @@ def _holds_secret(name: str, value: str) -> bool:
 
 
 def _without(text: str, exact: re.Pattern[str] | None) -> str:
+    """Without secrets as they stand, and without runs of encoded text that hold one."""
+    text = _plainly(text, exact)
+    return decoded(text, lambda inner: _plainly(inner, exact) != inner)
+
+
+def _plainly(text: str, exact: re.Pattern[str] | None) -> str:
     if exact is not None:
         text = exact.sub("[redacted:environment]", text)
     lowered = text.lower()
-    for kind, needles, pattern in _COMPILED:
+    for kind, needles, pattern in COMPILED:
         if any(needle in text or needle in lowered for needle in needles):
             text = pattern.sub(lambda match, kind=kind: _replaced(match, kind), text)  # type: ignore[misc]
     return _without_named(text) if any(word in lowered for word in _NAME_WORDS) else text
