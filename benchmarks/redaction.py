@@ -42,7 +42,8 @@ def main() -> None:
     for kind, count in places.most_common():
         print(f"{kind:<20}{count:>5} places in {len(files[kind])} files, such as {sorted(files[kind])[0]}")
     print(
-        f"{len(wanted):,} files, {characters:,} characters: {sum(places.values())} places; {seconds / characters * 1e6:.2f} s a megabyte"
+    cost = f"{seconds / characters * 1e6:.2f} s a megabyte"
+    print(f"{len(wanted):,} files, {characters:,} characters: {sum(places.values())} places; {cost}")
     )
 
 
