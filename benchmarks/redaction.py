@@ -41,10 +41,8 @@ def main() -> None:
     seconds = time.perf_counter() - begin
     for kind, count in places.most_common():
         print(f"{kind:<20}{count:>5} places in {len(files[kind])} files, such as {sorted(files[kind])[0]}")
-    print(
     cost = f"{seconds / characters * 1e6:.2f} s a megabyte"
     print(f"{len(wanted):,} files, {characters:,} characters: {sum(places.values())} places; {cost}")
-    )
 
 
 if __name__ == "__main__":
