@@ -2,8 +2,9 @@
 
 One line an event, in the form in which events are written. Left out is what says when and how long, not what: `at`, `prev` (it
 chains the times), `seconds`, and at any depth inside what was kept what `sessions.compare` calls incidental. A blob stands
-for its content without that, a commit for its tree (it holds a time), and a count of looks at the test only for those of the
-session itself: the others' are not part of it.
+for its content without that, a commit on the branch for its tree (it holds a time), a place in the queue for nothing (so does
+it; the digest says what lies there), and a count of looks at the test only for those of the session itself: the others' are not
+part of it. What came to the format after a session was recorded isn't held against it.
 """
 
 from __future__ import annotations
@@ -33,12 +34,14 @@ class Normal:
     def value(self, event: Event) -> dict[str, Any]:
         """The event as a JSON value of the stream."""
         kept = event.model_dump(mode="json", exclude=set(LEFT_OUT))
+        known = event.model_fields_set | {"kind"}
+        kept = {key: value for key, value in kept.items() if key in known}
         for field, name in blobs_of(event).items():
             kept[field] = self._content(name)
         if isinstance(event, Applied):
             kept["commit"] = self._tree_of(event.commit)
         if isinstance(event, Queued):
-            del kept["commit"]  # it holds a time, and its content is that of the change
+            kept.pop("commit", None)
         if isinstance(event, Touch):
             kept = {key: value for key, value in kept.items() if key not in _OF_OTHERS}
         return kept
