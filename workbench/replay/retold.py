@@ -304,7 +304,7 @@ class Retold(LoopContext):
 
 
 def _refused_by_the_world(last: events.Ended | None) -> bool:
-    """Whether the session ended in a refusal that came from outside, not in one that a person signed: that has to be found anew."""
+    """Whether the session ended in a refusal from outside, not in one that a person signed: that has to be found anew."""
     return last is not None and last.outcome == "refused" and _VERDICT.search(last.reason) is None
 
 
