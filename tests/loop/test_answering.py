@@ -30,6 +30,7 @@ def chosen(result: session.SessionResult) -> list[Chosen]:
     return [event for event in read_session(result.directory).events if isinstance(event, Chosen)]
 
 
+@pytest.mark.slow
 def test_an_edit_that_repairs_is_built_gated_and_applied_only_as_the_policy_allows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -73,6 +74,7 @@ def test_a_driver_that_hands_over_what_nobody_may_edit_is_refused(
     assert not queue.pending(house.repo)
 
 
+@pytest.mark.slow
 def test_a_question_waits_for_a_person_and_their_answer_reaches_the_next_turn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -98,6 +100,7 @@ def test_a_question_waits_for_a_person_and_their_answer_reaches_the_next_turn(
     assert [event.choice for event in chosen(done)] == ["question", "edited"]
 
 
+@pytest.mark.slow
 def test_with_a_goal_a_driver_may_propose_where_nothing_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     house = make_house(tmp_path)
     before = house.head
@@ -112,6 +115,7 @@ def test_with_a_goal_a_driver_may_propose_where_nothing_fails(tmp_path: Path, mo
     assert queue.get(house.repo, result.change).change.title == "more rounds"
 
 
+@pytest.mark.slow
 def test_with_a_goal_and_nothing_to_propose_it_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result = driven(monkeypatch, make_house(tmp_path), lambda turn: Done("good as it is"), goal="a better score")
     assert result.outcome == "released"

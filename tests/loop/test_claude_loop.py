@@ -17,6 +17,7 @@ from turns import MODEL, SPLIT
 from workbench.errors import ExitCode
 from workbench.loop import session
 from workbench.release import tracing
+from workbench.replay.reexecute import check
 from workbench.review import queue
 from workbench.sessions.events import ChangeMade, Chosen, ModelCall
 from workbench.sessions.reader import read_session
@@ -89,6 +90,8 @@ def test_a_repair_of_a_broken_stage_waits_for_whom_the_policy_names(tmp_path: Pa
     queued = queue.get(house.repo, result.change)
     assert queued.change.author.name == "workbench claude" and queued.change.author.agent and queued.change.title == "30 rounds"
     assert [event.choice for event in events(result, Chosen)] == ["edited"]
+    checked = check(house.settings, read_session(result.directory))
+    assert checked.same, checked.divergence
     told = session.start(load_settings(house.root, {}), USE_CASE, driver=f"recorded:{result.session}")
     assert told.outcome == "waiting" and queue.get(house.repo, str(told.change)).change.result == queued.change.result
     assert [call.answer for call in events(told, ModelCall)] == [call.answer for call in events(result, ModelCall)]

@@ -50,6 +50,7 @@ def found(settings: Settings, query: str) -> list[Any]:
     return seen
 
 
+@pytest.mark.slow
 def test_why_did_it_do_that_is_a_query(tmp_path: Path) -> None:
     settings = Settings(root=tmp_path)
     session = recorded(tmp_path)
