@@ -295,7 +295,7 @@ def test_the_command_checks_and_exits_4_where_it_diverges(recorded: Recorded, ca
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
-        (["s1", "--fork", "3"], 2, "isn't there yet"),
+        (["s1", "--fork", "30"], 2, "no step 30"),
         (["s1", "--to", "-1"], 2, "not a step"),
         (["nothing"], 2, "no session `nothing`"),
     ],

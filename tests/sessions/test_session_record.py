@@ -16,7 +16,7 @@ from workbench.errors import ConfigError, Corrupt, Refusal, UsageError
 from workbench.sessions import events
 from workbench.sessions.events import SessionHeader, event
 from workbench.sessions.reader import find_session, read_session
-from workbench.sessions.writer import SessionWriter
+from workbench.sessions.writer import SessionWriter, Unwritten
 
 COMMIT = "a" * 40
 
@@ -211,7 +211,7 @@ def test_a_full_disk_leaves_no_half_line(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "write", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(Unwritten, match="No space"):
         writer.append(event("message", by="x", text="lost"))
     monkeypatch.undo()
     writer.append(event("message", by="x", text="kept"))

@@ -11,15 +11,15 @@ import json
 import os
 import platform
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
 from pydantic import ValidationError
 
-from workbench.errors import Corrupt, Refusal, UsageError
+from workbench.errors import Corrupt, ExitCode, Refusal, UsageError, WorkbenchError
 from workbench.sessions.events import EVENT, Ended, Ending, Event, SessionHeader, blobs_of, line_of, sha256
 from workbench.sessions.reader import BLOBS, EVENTS, HEADER, TORN, Session, blob_path, read_session
 from workbench.sessions.redact import Redactor
@@ -31,6 +31,13 @@ HOLDER = ".writer"
 
 # Ours alone: a secret can't be in them, and they have to stay what they are.
 _STRUCTURAL = frozenset({"seq", "at", "prev", "kind", "step", "node"})
+
+
+class Unwritten(WorkbenchError):
+    """The disk refuses an event: the session stops, and what it had acknowledged is whole and can be resumed."""
+
+    code = ExitCode.FINDINGS
+    kind = "unwritten"
 
 
 def utc_now() -> datetime:
@@ -91,9 +98,9 @@ class SessionWriter:
         """Writes one event and returns it as written, with its number, time and chain; it is on disk then.
 
         Raises UsageError where it names a blob that isn't there, Refusal where a field that can't hold text looks like
-        a secret, OSError where the disk refuses; nothing is half-written then.
+        a secret, Unwritten where the disk refuses; nothing is half-written then.
         """
-        with self._lock:
+        with self._lock, self._on_disk():
             seq, head, size = self._end
             at = self._clock().astimezone(UTC).isoformat(timespec="microseconds")
             written = self._without_secrets(event.model_copy(update={"seq": seq + 1, "at": at, "prev": head}))
@@ -111,6 +118,10 @@ class SessionWriter:
         kept = self._redactor.content(raw)
         name = sha256(kept)
         path = blob_path(self.directory, name)
+        with self._on_disk():
+            return self._kept(path, name, kept)
+
+    def _kept(self, path: Path, name: str, kept: bytes) -> str:
         if path.exists():
             if path.read_bytes() != kept:
                 message = f"{BLOBS}/{name} of the session {self.header.id} isn't what its name says."
@@ -124,7 +135,8 @@ class SessionWriter:
         ended = self.append(Ended(outcome=outcome, reason=reason))
         seq, head, _ = self._end
         self.header = self.header.model_copy(update={"ending": Ending(outcome=outcome, at=ended.at, events=seq, head=head)})
-        _replace_file(self.directory / HEADER, _header_text(self.header))
+        with self._on_disk():
+            _replace_file(self.directory / HEADER, _header_text(self.header))
         self.abandon()
         return ended
 
@@ -140,6 +152,16 @@ class SessionWriter:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.abandon()
+
+    @contextmanager
+    def _on_disk(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise Unwritten(
+                f"The session {self.header.id} can't be written: {os.strerror(error.errno or 0)}; it stops here.",
+                f"make room, then go on: workbench run --resume {self.header.id}",
+            ) from error
 
     def _without_secrets(self, event: Event) -> Event:
         given = event.model_dump(mode="json")
@@ -229,6 +251,9 @@ def _replace_file(path: Path, content: bytes) -> None:
         while left:
             left = left[os.write(descriptor, left) :]
         os.fsync(descriptor)
+    except OSError:
+        temporary.unlink()  # a full disk gets its room back
+        raise
     finally:
         os.close(descriptor)
     temporary.replace(path)
@@ -250,4 +275,5 @@ def _sync_directory(directory: Path) -> None:
 
 
 def _header_text(header: SessionHeader) -> bytes:
-    return (json.dumps(header.model_dump(mode="json"), indent=2, sort_keys=True) + "\n").encode()
+    left_out = {"parent"} if header.parent is None else set()
+    return (json.dumps(header.model_dump(mode="json", exclude=left_out), indent=2, sort_keys=True) + "\n").encode()
