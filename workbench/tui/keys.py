@@ -103,7 +103,8 @@ def shown_key(key: str) -> str:
     names = {
         "question_mark": "?", "slash": "/", "right_square_bracket": "]", "left_square_bracket": "[", "right_curly_bracket": "}",
         "left_curly_bracket": "{", "pagedown": "PgDn", "pageup": "PgUp", "up": "↑", "down": "↓", "enter": "⏎", "tab": "⇥",
-        "shift+tab": "⇧⇥", "escape": "Esc", "home": "Home", "end": "End", "f5": "F5", "space": "Space",
+        "shift+tab": "⇧⇥", "escape": "Esc", "home": "Home", "end": "End", "f5": "F5", "full_stop": ".", "comma": ",",
+        "less_than_sign": "<", "greater_than_sign": ">", "left": "←", "right": "→", "space": "Space",
     }  # fmt: skip
     key = key.strip()
     return names.get(key, f"^{names.get(key[5:], key[5:])}" if key.startswith("ctrl+") else key)

@@ -62,7 +62,8 @@ ENDS = [
     _key("home,g", "scrub('first')", "first", "the first event", "first"),
     _key("end,G", "scrub('last')", "last", "the last event", "last"),
 ]
-REPLAY = [*SCRUBBING[:8], *LAST, *SCRUBBING[8:], *ENDS, *_MOVING]
+_LEAVING = [found if found.id != "quit" else _key("q", "leave", "quit", "quit", "quit", show=True) for found in LAST]
+REPLAY = [*SCRUBBING[:8], *_LEAVING, *SCRUBBING[8:], *ENDS, *_MOVING]
 
 
 class ReplayScreen(PanesScreen):
