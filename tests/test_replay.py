@@ -187,6 +187,25 @@ def test_a_build_that_gave_another_number_diverges_at_that_number(recorded: Reco
     assert isinstance(found.replayed, float) and found.replayed != 0.5
 
 
+def test_what_a_check_ran_is_kept_said_so_and_believed_over_the_record(recorded: Recorded) -> None:
+    assert recorded.check(to=1).cached == 0
+    again = recorded.check(to=1)
+    assert again.same and again.cached == 2 and all(one.cached for one in again.checked)
+
+    def better(writer):
+        old = read_session(recorded.directory.with_name("old"))
+        output = json.loads(old.blob(next(e.output for e in old.events if e.kind == "skill")))
+        output["scores"]["mae"] = 0.5
+        return writer.blob(json.dumps(output))
+
+    rewritten(recorded, "skill", output=better)
+    found = recorded.check(to=1)
+    assert not found.same and found.divergence is not None and found.divergence.pointer == "/output/scores/mae"
+    (kept,) = (recorded.settings.state / "cache" / "replay").iterdir()
+    kept.write_text(kept.read_text().replace('"ok": true', '"ok": false', 1))
+    assert recorded.check(to=1).cached == 0, "an entry that isn't what was kept is run again"
+
+
 @pytest.mark.parametrize(
     ("kind", "fields", "pointer"),
     [
