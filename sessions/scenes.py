@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,9 @@ from workbench.loop import session
 from workbench.loop.session import SessionResult
 from workbench.repo import Identity
 from workbench.review import queue, signoff
+from workbench.settings import load_settings
 from workbench.skills.run import SkillContext, run_skill
+from workbench.testing_model import KEY, Script, ScriptedModel, calls
 
 Edits = Mapping[str, tuple[str, str]]
 DATA, FEATURES, SPLIT, MODEL, METRICS, CONTRACT = (
@@ -98,6 +100,15 @@ class Stage:
         return self._as_meant(
             session.start(settings, USE_CASE, goal=goal, proposals=proposals, secrets=self._hidden, say=_say), outcome
         )
+
+    def asks(self, replies: Sequence[Script], outcome: str, which: str = "") -> SessionResult:
+        """The loop with the driver `claude`, whose endpoint is a server on loopback that answers by a script."""
+        with ScriptedModel(replies) as model:
+            environment = {"ANTHROPIC_API_KEY": KEY, "ANTHROPIC_BASE_URL": model.url}
+            settings = load_settings(self.house.root, environment)
+            if which:
+                return self._as_meant(session.resume(settings, which, secrets=self._hidden, say=_say), outcome)
+            return self._as_meant(session.start(settings, USE_CASE, driver="claude", secrets=self._hidden, say=_say), outcome)
 
     def go_on(self, which: str, outcome: str) -> SessionResult:
         """The loop, resumed."""
@@ -380,3 +391,28 @@ def no_cure(stage: Stage) -> Path:
     """A name that is nowhere."""
     stage.build({MODEL: ("num_boost_round=30", "num_boost_round=thirty")})
     return stage.run("no-cure").directory
+
+
+# --- the claude driver, against a scripted server on loopback: no model ever answered these --------------------------
+
+
+@scene("the driver `claude` reads, edits and says done (a scripted server on loopback, no live model); released")
+def scripted_model_repairs(stage: Stage) -> Path:
+    """An error that no skill knows."""
+    stage.build({MODEL: ("num_boost_round=30", "num_boost_round=thirty")})
+    stage.profiled()
+    look = calls(("read", {"path": MODEL}), text="I look at the model first.")
+    edit = ("edit", {"path": MODEL, "old": "=thirty", "new": "=30"})
+    done = ("done", {"summary": "The number of rounds is a number", "words": "It was a name that is nowhere."})
+    return stage.asks([look, calls(edit, done)], "released").directory
+
+
+@scene("the driver `claude` would move the split (a scripted server on loopback, no live model); Ana says no")
+def scripted_model_rejected(stage: Stage) -> Path:
+    """A person decides on what a model wrote, as on anything else."""
+    stage.build(LEAKY_SPLIT)
+    edit = ("edit", {"path": SPLIT, "old": 'Timedelta("1h")\n        test', "new": 'Timedelta("30h")\n        test'})
+    done = ("done", {"summary": "A wider gap before the test", "words": "Labels are known by then."})
+    waiting = stage.asks([calls(edit, done)], "waiting")
+    stage.sign(waiting, "reject", "Thirty hours are not what the labels need.")
+    return stage.asks([], "refused", waiting.session).directory
