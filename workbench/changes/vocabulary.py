@@ -87,7 +87,7 @@ def lost_words(parts: Sequence[ChangedPart]) -> list[str]:
     gone = {part.name for part in parts if not part.after}
     gone |= {one.name for part in parts for node in part.before for one in walk(node) if isinstance(one, ast.FunctionDef)}
     lost = {token for part in parts for token in _tokens(part, False, gone) - said}
-    found = {f"{what} {text}".strip() for what, text in lost if what in _GUARDING and text not in _HARMLESS | _LOSABLE}
+    found = {f"{what} {text}".strip() for what, text in lost if what in _GUARDING and text not in _HARMLESS | _LOSABLE | gone}
     if sum(_guards(part.before) for part in parts) > sum(_guards(part.after) for part in parts):
         found.add("a branch or a check")
     return sorted(found)
