@@ -212,6 +212,7 @@ async def sign(pilot: Pilot[None], app: RunApp, clock: Clock, review: ReviewScre
     await until(pilot, lambda: app.screen is app.run_screen)
 
 
+@pytest.mark.slow
 def test_a_change_is_sent_back_from_within_and_then_taken_over(tmp_path: Path) -> None:
     _, app, clock = waiting(tmp_path)
 
