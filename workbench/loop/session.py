@@ -105,24 +105,13 @@ def start(
     load_contract(settings.root, use_case)
     chosen = driver or settings.loop.driver
     decide = load_driver(chosen, settings)
-    locked = lock.read(settings.root)
     lock.check(settings.root)
     repo = Repo.open(settings.root)
     target = _target(settings, repo)
     _refuse_dirty(repo)
     base = repo.resolve(target)
     tree = repo.tree_of(base)
-    header = SessionHeader(
-        id=f"{datetime.now(UTC):%Y-%m-%d}-{use_case}-{uuid.uuid4().hex[:4]}",
-        use_case=use_case,
-        base=base,
-        driver=chosen,
-        goal=goal,
-        workbench=__version__,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        skills={name: SkillVersion(version=entry.version, tree=entry.tree) for name, entry in locked.items()},
-        sandbox="off (--unsafe-no-sandbox)" if settings.unsafe_no_sandbox else "on",
-    )
+    header = _header(settings, use_case, base=base, driver=chosen, goal=goal)
     taken = [_proposal(repo, base, revision) for revision in proposals]
     if len({proposal["email"] for proposal in taken}) > 1:
         # A change has one author, who can't sign it: with several, all but one could.
@@ -151,6 +140,22 @@ def start(
         if settings.unsafe_no_sandbox:
             say("WARNING: stage code runs without a sandbox, as you asked; the session records it")
         return drive(ctx, {"step": 0, "seconds": 0.0, "tree": tree, "landed": tree, "proposals": taken})
+
+
+def _header(settings: Settings, use_case: str, *, base: str, driver: str, goal: str) -> SessionHeader:
+    """What is fixed when a session begins."""
+    locked = lock.read(settings.root)
+    return SessionHeader(
+        id=f"{datetime.now(UTC):%Y-%m-%d}-{use_case}-{uuid.uuid4().hex[:4]}",
+        use_case=use_case,
+        base=base,
+        driver=driver,
+        goal=goal,
+        workbench=__version__,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        skills={name: SkillVersion(version=entry.version, tree=entry.tree) for name, entry in locked.items()},
+        sandbox="off (--unsafe-no-sandbox)" if settings.unsafe_no_sandbox else "on",
+    )
 
 
 def resume(

@@ -7,6 +7,7 @@ what was typed ahead decides nothing; that is kept here, too, since every move r
 from __future__ import annotations
 
 import time
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import ClassVar
@@ -99,9 +100,9 @@ class PanesScreen(Screen[None]):
             self._line.styles.height = rows
         self._show_keys()
 
+    @abstractmethod
     def tell(self, said: str | None = None) -> None:
         """Says something, or (None) again what was said last."""
-        raise NotImplementedError
 
     def beside(self) -> Sequence[str]:
         """The panes that stand side by side where there is room."""
