@@ -129,7 +129,7 @@ class Chain:
     log: Path
     dice: random.Random
     longest: int = 400
-    """Writes of the longest process so far: a kill comes at any of them, early ones more often."""
+    """Writes of the longest process so far: a kill comes at any of them, at early ones more often."""
     signed: list[str] = field(default_factory=list)
     kills: list[dict[str, str]] = field(default_factory=list)
     processes: int = 0
@@ -145,8 +145,10 @@ class Chain:
                 return
             left = kills - len(self.kills)
             count = 1 if self._name() is None else 2
-            armed = [left > number and self.dice.random() < 0.8 for number in range(count)]
-            self._go([int(self.longest ** self.dice.uniform(0.3, 1)) if deadly else None for deadly in armed])
+            armed = [left > number and self.dice.random() < 0.9 for number in range(count)]
+            self._go(
+                [self.dice.randint(1, self.longest // self.dice.choice((1, 4, 8, 16))) if deadly else None for deadly in armed]
+            )
             self._sign()
         self.wrong += judged(self.house, self._name() or "", self.log, self.signed)
 

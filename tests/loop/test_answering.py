@@ -54,6 +54,7 @@ def test_an_edit_that_repairs_is_built_gated_and_applied_only_as_the_policy_allo
     assert [event.text for event in said] == ["It was a name that nobody defines."]
 
 
+@pytest.mark.slow
 def test_an_edit_that_changes_nothing_any_more_ends_the_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     house = make_house(tmp_path, BROKEN)
     edits = {"pipelines/visits/notes.py": b'"""Nothing to do with it."""\n'}
