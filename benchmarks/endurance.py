@@ -40,7 +40,8 @@ from workbench.release import history  # noqa: E402
 from workbench.release.registry import Registry  # noqa: E402
 from workbench.repo import Repo  # noqa: E402
 from workbench.review import ledger, queue, signoff  # noqa: E402
-from workbench.sessions.events import line_of, sha256  # noqa: E402
+from workbench.sessions.events import line_of  # noqa: E402
+from workbench.sessions.header import sha256  # noqa: E402
 from workbench.sessions.reader import EVENTS, HEADER, read_session  # noqa: E402
 from workbench.sessions.touches import Ledger  # noqa: E402
 from workbench.sessions.writer import SessionWriter  # noqa: E402

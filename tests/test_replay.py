@@ -17,7 +17,8 @@ from workbench.loop import trees
 from workbench.policy import load_policy
 from workbench.replay import check
 from workbench.repo import Identity, Repo
-from workbench.sessions.events import SessionHeader, SkillVersion, event
+from workbench.sessions.events import event
+from workbench.sessions.header import SessionHeader, SkillVersion
 from workbench.sessions.reader import read_session
 from workbench.sessions.writer import SessionWriter
 from workbench.settings import Settings, load_settings

@@ -126,7 +126,8 @@ def test_a_key_that_is_not_there(house: Path, capsys: pytest.CaptureFixture[str]
 
 
 def test_a_corrupt_session_line_is_named_and_nothing_is_overwritten(house: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from workbench.sessions.events import SessionHeader, Started
+    from workbench.sessions.events import Started
+    from workbench.sessions.header import SessionHeader
     from workbench.sessions.writer import SessionWriter
 
     place = house / "sessions" / "2026-01-01-visits-aaaa"

@@ -10,7 +10,8 @@ import pytest
 
 from workbench.cli.main import main
 from workbench.repo import Repo
-from workbench.sessions.events import SessionHeader, event
+from workbench.sessions.events import event
+from workbench.sessions.header import SessionHeader
 from workbench.sessions.writer import SessionWriter
 from workbench.settings import Settings
 from workbench.skills import lock

@@ -14,7 +14,8 @@ from workbench.loop.drivers import load_driver
 from workbench.loop.state import LoopState
 from workbench.review import ledger, queue
 from workbench.review.gates import EFFECT
-from workbench.sessions.events import Classified, SessionHeader
+from workbench.sessions.events import Classified
+from workbench.sessions.header import SessionHeader
 from workbench.sessions.reader import read_session
 from workbench.sessions.writer import SessionWriter
 

@@ -14,7 +14,7 @@ from workbench.loop import looks, session
 from workbench.loop.context import LoopContext
 from workbench.loop.drivers import load_driver
 from workbench.repo import Identity
-from workbench.sessions.events import SessionHeader
+from workbench.sessions.header import SessionHeader
 from workbench.sessions.reader import read_session
 from workbench.sessions.touches import Ledger, Look, counted, known_looks
 from workbench.sessions.writer import SessionWriter

@@ -21,7 +21,8 @@ from workbench.policy import load_policy
 from workbench.replay import check
 from workbench.review import carry, ledger, queue
 from workbench.review.verify import verify
-from workbench.sessions.events import Applied, ChangeMade, Decided, Message, Queued, SessionHeader
+from workbench.sessions.events import Applied, ChangeMade, Decided, Message, Queued
+from workbench.sessions.header import SessionHeader
 from workbench.sessions.reader import Session, read_session
 from workbench.sessions.writer import SessionWriter
 

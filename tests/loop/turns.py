@@ -15,7 +15,8 @@ from workbench.loop.context import LoopContext
 from workbench.loop.drivers import load_driver
 from workbench.loop.drivers.answers import Answer
 from workbench.loop.turn import Failure, Left, Turn
-from workbench.sessions.events import ModelCall, SessionHeader
+from workbench.sessions.events import ModelCall
+from workbench.sessions.header import SessionHeader
 from workbench.sessions.reader import Session, read_session
 from workbench.sessions.writer import SessionWriter
 from workbench.settings import Settings, load_settings

@@ -10,7 +10,8 @@ import pytest
 
 from workbench.release import tracing
 from workbench.release.registry import Registry
-from workbench.sessions.events import SessionHeader, event
+from workbench.sessions.events import event
+from workbench.sessions.header import SessionHeader
 from workbench.sessions.reader import Session, read_session
 from workbench.sessions.writer import SessionWriter
 from workbench.settings import MlflowSettings, Settings

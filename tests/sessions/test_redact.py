@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.errors import Refusal
-from workbench.sessions.events import SessionHeader, event
+from workbench.sessions.events import event
+from workbench.sessions.header import SessionHeader
 from workbench.sessions.reader import read_session
 from workbench.sessions.redact import KINDS, Redactor, secret_values
 from workbench.sessions.writer import SessionWriter

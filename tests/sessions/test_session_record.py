@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from workbench.errors import ConfigError, Corrupt, Refusal, UsageError
 from workbench.sessions import events
-from workbench.sessions.events import SessionHeader, event
+from workbench.sessions.events import event
+from workbench.sessions.header import SessionHeader
 from workbench.sessions.reader import find_session, read_session
 from workbench.sessions.writer import SessionWriter, Unwritten
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from workbench.errors import Corrupt
-from workbench.sessions.events import SessionHeader, event
+from workbench.sessions.events import event
+from workbench.sessions.header import SessionHeader
 from workbench.sessions.heldout import SKETCH, HeldOut
 from workbench.sessions.touches import Ledger, Look, counted, known_looks, recorded
 from workbench.sessions.writer import SessionWriter

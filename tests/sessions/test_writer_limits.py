@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from workbench.cli.main import main
-from workbench.sessions.events import SessionHeader, event, line_of, sha256
+from workbench.sessions.events import event, line_of
+from workbench.sessions.header import SessionHeader, sha256
 from workbench.sessions.reader import read_session
 from workbench.sessions.writer import SessionWriter
 

@@ -22,7 +22,7 @@ from workbench.changes.figures import Figures, FoldRows, SliceScore, Where
 from workbench.errors import ConfigError, UsageError
 from workbench.findings import Trace
 from workbench.sessions import events
-from workbench.sessions.events import SessionHeader
+from workbench.sessions.header import SessionHeader
 from workbench.sessions.writer import SessionWriter
 from workbench.tui.app import ReviewApp
 from workbench.tui.columns import column_lines

@@ -10,7 +10,8 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.tui.screens import LARGE, SMALL, drive, screen, until
-from workbench.sessions.events import SessionHeader, event
+from workbench.sessions.events import event
+from workbench.sessions.header import SessionHeader
 from workbench.sessions.reader import read_session
 from workbench.sessions.writer import SessionWriter
 from workbench.testing import ticking_clock
@@ -149,7 +150,8 @@ def test_ten_thousand_events_cost_what_a_hundred_do(tmp_path: Path) -> None:
 
 def _long(directory: Path, count: int) -> Path:
     """A long session, written in one go: each line is what the writer would have written."""
-    from workbench.sessions.events import line_of, sha256
+    from workbench.sessions.events import line_of
+    from workbench.sessions.header import sha256
 
     with SessionWriter.create(directory, SessionHeader(
         id="s1", use_case="shop", base=TREE, driver="playbook", created="2026-11-20T09:00:00+00:00"

@@ -20,7 +20,7 @@ from workbench.loop.control import Instruction, instruction
 from workbench.loop.drivers import load_driver
 from workbench.loop.state import LoopState, Proposal
 from workbench.repo import Repo
-from workbench.sessions.events import SessionHeader, SkillVersion
+from workbench.sessions.header import SessionHeader, SkillVersion
 from workbench.sessions.reader import find_session, read_session
 from workbench.sessions.writer import SessionWriter
 from workbench.settings import STATE, Settings

@@ -62,9 +62,7 @@ def register_tree(
             assert rows is not None
             frame = rows[rows[contract.prediction.target].notna()].reset_index(drop=True)
             fitted = pipeline.fit_final(frame, Path(scratch) / "model")
-        features = list(fitted.features)
-        if not set(features) <= set(frame.columns):  # fitted on an array, where columns have no names
-            features = feature_names(contract, frame)
+        features = _inputs(contract, frame, fitted.features)
         build = ModelBuild(
             use_case=use_case,
             session=session,
@@ -87,6 +85,11 @@ def register_tree(
             metrics={name: score for name, score in report.scores.items() if math.isfinite(score)},
         )
         return (registry or Registry(settings, progress=progress)).register(build)
+
+
+def _inputs(contract: Contract, frame: pd.DataFrame, named: Sequence[str]) -> list[str]:
+    """The columns that the model was fitted on; fitted on an array, where columns have no names, those of the contract."""
+    return list(named) if set(named) <= set(frame.columns) else feature_names(contract, frame)
 
 
 def feature_names(contract: Contract, frame: pd.DataFrame) -> list[str]:

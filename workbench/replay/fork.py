@@ -24,7 +24,7 @@ from workbench.replay.tell import TARGET, Teller
 from workbench.replay.versions import Found, find_version, recorded_version
 from workbench.replay.world import at_base, open_world
 from workbench.repo import Entry, Repo
-from workbench.sessions.events import Parent, SessionHeader, SkillVersion
+from workbench.sessions.header import Parent, SessionHeader, SkillVersion
 from workbench.sessions.reader import Session, read_session
 from workbench.settings import MARKER, STATE, Settings
 from workbench.skills import lock

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.pipeline.cache import surroundings
-from workbench.sessions.events import sha256
+from workbench.sessions.header import sha256
 from workbench.settings import Settings
 
 _FORMAT = 1

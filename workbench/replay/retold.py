@@ -36,6 +36,7 @@ from workbench.review.rebase import says_the_same
 from workbench.sessions import events
 from workbench.sessions.compare import Difference, first_difference
 from workbench.sessions.events import Event, event
+from workbench.sessions.header import canonical
 from workbench.sessions.reader import Session
 from workbench.skills.run import SkillRun
 
@@ -111,7 +112,7 @@ class Script:
                 at = expected.seq if expected else written.seq
                 kind = expected.kind if expected else written.kind
                 raise Differs(at, kind, found, "the loop comes to something else here")
-        self.told.append(events.canonical(told).encode())
+        self.told.append(canonical(told).encode())
         self.position += 1
 
     def stopping(self) -> bool:

@@ -15,7 +15,8 @@ from contextlib import suppress
 from typing import Any
 
 from workbench.sessions.compare import Difference, first_difference, without_incidental
-from workbench.sessions.events import Applied, Event, Queued, Touch, blobs_of, canonical, sha256
+from workbench.sessions.events import Applied, Event, Queued, Touch, blobs_of
+from workbench.sessions.header import canonical, sha256
 
 LEFT_OUT = ("at", "prev", "seconds")
 _OF_OTHERS = ("looks",)

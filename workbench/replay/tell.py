@@ -24,7 +24,7 @@ from workbench.repo import Repo
 from workbench.review import signoff
 from workbench.sessions import events
 from workbench.sessions.compare import Difference
-from workbench.sessions.events import SessionHeader
+from workbench.sessions.header import SessionHeader
 from workbench.sessions.reader import Session, blob_path, read_session
 from workbench.sessions.writer import SessionWriter
 from workbench.settings import Settings

@@ -19,6 +19,7 @@ from workbench.review import carry, queue, signoff
 from workbench.sessions import events
 from workbench.sessions.compare import Difference, first_difference
 from workbench.sessions.events import Event
+from workbench.sessions.header import SkillVersion
 from workbench.sessions.reader import Session
 from workbench.settings import Settings
 from workbench.skills.discover import FOLDER, read_skill
@@ -147,11 +148,11 @@ def _skill(again: Again, event: events.SkillRan) -> None:
     _expect(recorded, output, "/output", f"{event.name} {event.version} answers differently")
 
 
-def _locked(again: Again, name: str) -> events.SkillVersion:
+def _locked(again: Again, name: str) -> SkillVersion:
     """The version that the session worked with."""
     ran = [e for e in again.chosen if isinstance(e, events.SkillRan) and e.name == name]
     if ran:
-        return events.SkillVersion(version=ran[-1].version, tree=ran[-1].tree)
+        return SkillVersion(version=ran[-1].version, tree=ran[-1].tree)
     known = again.session.header.skills.get(name)
     if known is None:
         raise Skipped(f"the session doesn't say which version of {name} it worked with")

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from workbench.errors import ConfigError, Corrupt, UsageError
 from workbench.replay.world import World
 from workbench.repo import Repo
-from workbench.sessions.events import SkillRan, SkillVersion
+from workbench.sessions.events import SkillRan
+from workbench.sessions.header import SkillVersion
 from workbench.sessions.reader import Session
 from workbench.settings import Settings
 from workbench.skills import lock

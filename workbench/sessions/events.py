@@ -1,4 +1,4 @@
-"""What a session can record: the header of `session.json`, and one model per kind of event, in one closed union.
+"""What a session can record: one model per kind of event, in one closed union. The session's header is in `header.py`.
 
 A kind is a model here and a line in `Event`; nothing else is written to `events.jsonl`, and a reader refuses what it
 doesn't know. The models hold plain JSON values, because sessions lie below everything that they record: a risk, a
@@ -7,94 +7,16 @@ decision or a gate report is kept as it was said, and `replay` compares it with 
 
 from __future__ import annotations
 
-import hashlib
-import json
-import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, PlainSerializer, TypeAdapter
+from pydantic import Field, JsonValue, TypeAdapter
 
+from workbench.sessions.header import ChangeDigest, ChangeId, Digest, GitId, Model, Name, canonical
+from workbench.sessions.header import Number as Number  # here, too: skills that are locked or on record ask for it
 from workbench.sessions.heldout import HeldOut
 
-FORMAT = 1
-"""Of `session.json` and of the events: a reader refuses any other by its number."""
 
-Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-"""SHA-256 in hex; also the name of a blob."""
-GitId = Annotated[str, Field(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})$")]
-"""Id of a git object in the workspace's object database."""
-ChangeId = Annotated[str, Field(pattern=r"^[0-9a-f]{12,64}$")]
-ChangeDigest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:@/+-]{0,127}$")]
-"""A name of ours (use case, skill, driver, node): no spaces, nothing that could hide text."""
-
-
-def _finite(value: float) -> float | str:
-    # JSON has no NaN; as a word it survives, and pydantic reads it back.
-    return value if math.isfinite(value) else {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value, "NaN")
-
-
-Number = Annotated[float, PlainSerializer(_finite, when_used="json")]
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class SkillVersion(_Model):
-    """Exactly which skill: `tree` is the git tree id of its folder."""
-
-    version: str
-    tree: GitId
-
-
-class Ending(_Model):
-    """How the session stood when it was last closed: after `events` lines, the last of which has the digest `head`."""
-
-    outcome: str
-    at: str
-    events: int
-    head: Digest
-
-
-class Parent(_Model):
-    """What a fork was made from: the session, the step behind which it goes its own way, and the digest of its last line then."""
-
-    session: Name
-    step: int
-    head: Digest
-
-
-class SessionHeader(_Model):
-    """`session.json`: what was there before the first event, and how the session ended so far.
-
-    `base` is the commit it started from, `created` an ISO 8601 time in UTC, `skills` every locked skill by name.
-    """
-
-    format: Literal[1] = 1
-    id: Name
-    use_case: Name
-    base: GitId
-    driver: Name
-    goal: str = ""
-    workbench: str = ""
-    created: str
-    skills: dict[str, SkillVersion] = Field(default_factory=dict)
-    sandbox: str = ""
-    """What confined the code; `off (--unsafe-no-sandbox)` where a person said so."""
-    parent: Parent | None = None
-    """Of a fork."""
-    ending: Ending | None = None
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of everything that is fixed when the session begins; the first event is chained to it."""
-        # What came to the format later counts only where it is there: the digests of older sessions stay what they are.
-        left_out = {"ending"} | ({"parent"} if self.parent is None else set())
-        return sha256(canonical(self.model_dump(mode="json", exclude=left_out)).encode())
-
-
-class _Event(_Model):
+class _Event(Model):
     """What every event has. The writer fills `seq` (from 1), `at` (ISO 8601, UTC) and `prev` (the line before)."""
 
     seq: int = 0
@@ -392,16 +314,6 @@ def blobs_of(recorded: Event) -> dict[str, str]:
     return {field: sha for field, sha in named.items() if isinstance(sha, str)}
 
 
-def canonical(value: object) -> str:
-    """The one way a JSON value is written: sorted keys, no spaces, ASCII only. Raises ValueError for NaN."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-
-
 def line_of(recorded: Event) -> bytes:
     """The event as its line in `events.jsonl`, without the newline."""
     return canonical(recorded.model_dump(mode="json")).encode()
-
-
-def sha256(content: bytes) -> str:
-    """SHA-256 in hex."""
-    return hashlib.sha256(content).hexdigest()

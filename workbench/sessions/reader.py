@@ -14,7 +14,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from workbench.errors import ConfigError, Corrupt, UsageError
-from workbench.sessions.events import EVENT, FORMAT, KINDS, Ended, Event, SessionHeader, blobs_of, canonical, sha256
+from workbench.sessions.events import EVENT, KINDS, Ended, Event, blobs_of
+from workbench.sessions.header import FORMAT, SessionHeader, canonical, sha256
 from workbench.visible import visible
 
 HEADER = "session.json"

@@ -23,7 +23,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from workbench.errors import Corrupt, WorkbenchError
-from workbench.sessions.events import Name, Number, Touch, canonical, sha256
+from workbench.sessions.events import Touch
+from workbench.sessions.header import Name, Number, canonical, sha256
 from workbench.sessions.heldout import HeldOut, Sha256
 from workbench.sessions.reader import EVENTS, HEADER, read_session
 

@@ -20,7 +20,8 @@ from types import TracebackType
 from pydantic import ValidationError
 
 from workbench.errors import Corrupt, ExitCode, Refusal, UsageError, WorkbenchError
-from workbench.sessions.events import EVENT, Ended, Ending, Event, SessionHeader, blobs_of, line_of, sha256
+from workbench.sessions.events import EVENT, Ended, Event, blobs_of, line_of
+from workbench.sessions.header import Ending, SessionHeader, sha256
 from workbench.sessions.reader import BLOBS, EVENTS, HEADER, TORN, Session, blob_path, read_session
 from workbench.sessions.redact import Redactor
 from workbench.visible import visible

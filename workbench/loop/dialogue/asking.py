@@ -17,7 +17,8 @@ from workbench.loop.dialogue.prices import affordable, cost_of, tokens_of
 from workbench.loop.dialogue.stream import Cut
 from workbench.loop.turn import Turn, left_of
 from workbench.sessions.compare import Difference, first_difference
-from workbench.sessions.events import ModelCall, canonical
+from workbench.sessions.events import ModelCall
+from workbench.sessions.header import canonical
 from workbench.sessions.reader import read_session
 
 pause = time.sleep
