@@ -30,6 +30,12 @@ bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/set_checks.py --rows 1 10 100 --deepchecks
 	$(BIN)/python benchmarks/rarity.py
 	$(BIN)/python benchmarks/leak_recall.py
+	$(BIN)/python benchmarks/change_recall.py --effect
+	$(BIN)/python benchmarks/classify_cost.py --rounds 7
+	$(BIN)/python benchmarks/queue_cost.py
+	$(BIN)/python benchmarks/review_screen.py --rounds 5
+	$(BIN)/python benchmarks/recording_cost.py
+	$(BIN)/python benchmarks/endurance.py
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
